@@ -1,0 +1,56 @@
+// swift-tools-version: 6.2
+// Tricolor: a managed heap with a concurrent tricolor mark-sweep collector.
+// A program that links only `Tricolor` pulls in no third-party package; argument parsing and histograms sit behind the command.
+
+import PackageDescription
+
+let package = Package(
+  name: "Tricolor",
+  products: [
+    .library(name: "Tricolor", targets: ["Tricolor"]),
+    .executable(name: "tricolor", targets: ["TricolorCommand"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+  ],
+  targets: [
+    .target(name: "CTricolorShims", cSettings: [.define("_GNU_SOURCE")]),
+    .systemLibrary(name: "CNUMA", pkgConfig: "numa", providers: [.apt(["libnuma-dev"])]),
+    .target(name: "TricolorPlatform", dependencies: ["CTricolorShims", "CNUMA"]),
+    .target(name: "TricolorPacing"),
+    .target(name: "Tricolor", dependencies: ["CTricolorShims", "TricolorPlatform", "TricolorPacing"]),
+    .target(name: "TricolorTelemetry", dependencies: ["Tricolor"]),
+    .target(
+      name: "Harness",
+      dependencies: [
+        "Tricolor", "TricolorPlatform", "TricolorPacing", "TricolorTelemetry",
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ],
+      path: "Workloads/Harness"),
+    .target(name: "EtcdStore", dependencies: ["Tricolor", "Harness"], path: "Workloads/EtcdStore"),
+    .target(name: "Classic", dependencies: ["Tricolor", "Harness"], path: "Workloads/Classic"),
+    .executableTarget(
+      name: "TricolorCommand",
+      dependencies: [
+        "Tricolor", "TricolorPlatform", "TricolorPacing", "TricolorTelemetry", "Harness", "EtcdStore", "Classic",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/tricolor"),
+    .testTarget(name: "TricolorPacingTests", dependencies: ["TricolorPacing"], resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "TricolorPlatformTests", dependencies: ["TricolorPlatform", "CTricolorShims"],
+      resources: [.copy("Fixtures")]),
+    .testTarget(name: "TricolorTests", dependencies: ["Tricolor", "CTricolorShims", "TricolorPlatform"]),
+    .testTarget(name: "ProtocolTests", dependencies: ["Tricolor", "CTricolorShims"], path: "Tests/Protocol"),
+    .testTarget(
+      name: "EtcdStoreTests", dependencies: ["EtcdStore", "Harness", "Tricolor"], resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "CommandTests", dependencies: ["Harness", "TricolorPlatform", "TricolorCommand"],
+      resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "LimitsTests", dependencies: ["Tricolor", "Harness", "TricolorPlatform", "TricolorCommand"],
+      path: "Tests/Limits"),
+  ],
+  swiftLanguageModes: [.v6]
+)

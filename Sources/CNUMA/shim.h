@@ -1,0 +1,3 @@
+// libnuma's own headers, for TricolorPlatform only.
+#include <numa.h>
+#include <numaif.h>

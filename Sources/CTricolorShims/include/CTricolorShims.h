@@ -1,0 +1,82 @@
+// The only C of the library: what Swift cannot say. Thread-local barrier flag and mutator records, prefetch, atomics on raw
+// addresses, register spill for the conservative scan, and the few system calls without a Swift-importable wrapper.
+// Everything on a hot path is a static inline; nothing here holds state but the thread-local block.
+#ifndef C_TRICOLOR_SHIMS_H
+#define C_TRICOLOR_SHIMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// The calling thread's collector state. `barrier` is written only by its own thread, in the slow path of a poll or on
+// entering and leaving a heap, so a plain load is sound (docs/protocol.md, "Flags"). `initial-exec` makes it one
+// fs-relative load in an executable and in a shared library alike.
+typedef struct {
+  uint8_t barrier;        // 0 off; bit 0 deletion half; bit 1 insertion half: the OR over all heaps this thread is inside
+  void *_Nullable mutators;   // first of the thread's mutator records, one for each heap it has entered
+  uintptr_t stack_base;       // highest address of the thread's stack, cached at first attach
+} tricolor_thread_t;
+
+extern _Thread_local tricolor_thread_t tricolor_thread __attribute__((tls_model("initial-exec")));
+
+static inline uint8_t tricolor_barrier(void) { return tricolor_thread.barrier; }
+static inline void tricolor_set_barrier(uint8_t mode) { tricolor_thread.barrier = mode; }
+static inline void *_Nullable tricolor_thread_mutators(void) { return tricolor_thread.mutators; }
+static inline void tricolor_set_thread_mutators(void *_Nullable first) { tricolor_thread.mutators = first; }
+static inline uintptr_t tricolor_stack_base(void) { return tricolor_thread.stack_base; }
+static inline void tricolor_set_stack_base(uintptr_t base) { tricolor_thread.stack_base = base; }
+
+// Prefetch into all cache levels; never faults.
+static inline void tricolor_prefetch(uintptr_t address) { __builtin_prefetch((const void *)address, 0, 3); }
+
+// Relaxed and acquire/release accesses to raw words that other threads read and write (slots, bitmaps, descriptors).
+static inline uintptr_t tricolor_load_word(uintptr_t address) {
+  return __atomic_load_n((const uintptr_t *)address, __ATOMIC_RELAXED);
+}
+static inline void tricolor_store_word(uintptr_t address, uintptr_t value) {
+  __atomic_store_n((uintptr_t *)address, value, __ATOMIC_RELAXED);
+}
+static inline uint64_t tricolor_load_bits(const uint64_t *_Nonnull word) {
+  return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+// Sets the bits of `mask` and answers whether any of them was clear before.
+static inline bool tricolor_set_bits(uint64_t *_Nonnull word, uint64_t mask) {
+  return (__atomic_fetch_or(word, mask, __ATOMIC_RELAXED) & mask) != mask;
+}
+static inline void tricolor_clear_bits(uint64_t *_Nonnull word, uint64_t mask) {
+  (void)__atomic_fetch_and(word, ~mask, __ATOMIC_RELAXED);
+}
+
+// Keeps `word` alive in a register or on the stack up to this point; emits no instruction.
+static inline void tricolor_keep(uintptr_t word) { __asm__ volatile("" : : "r"(word) : "memory"); }
+
+// Calls body(context, stack_pointer) with every callee-saved register spilled above stack_pointer, so that a scan from
+// stack_pointer up to the stack's base sees every value the caller holds.
+void tricolor_call_with_spilled_registers(
+    void (*_Nonnull body)(void *_Nullable context, uintptr_t stack_pointer), void *_Nullable context);
+
+// Calls body(context) while `hidden ^ key` is in exactly one callee-saved register (0 to 5: rbx, rbp, r12 to r15 on
+// x86-64; x19 to x24 on arm64) and nowhere else that this function knows of. For tests of the register spill.
+void tricolor_call_with_hidden_register(
+    int which, uintptr_t hidden, uintptr_t key, void (*_Nonnull body)(void *_Nullable context), void *_Nullable context);
+
+// Blocks while *word == expected, at most timeout_nanoseconds (negative: no timeout). 0, or errno.
+int tricolor_futex_wait(const uint32_t *_Nonnull word, uint32_t expected, int64_t timeout_nanoseconds);
+int tricolor_futex_wake(const uint32_t *_Nonnull word, int count);
+
+// The calling thread's stack base (highest address), or 0 with errno set.
+uintptr_t tricolor_find_stack_base(void);
+int tricolor_thread_id(void);
+// Names an anonymous mapping in /proc/self/maps; 0, or errno where the kernel lacks it.
+int tricolor_name_mapping(void *_Nonnull start, size_t length, const char *_Nonnull name);
+// Puts the calling thread under SCHED_IDLE; 0, or errno.
+int tricolor_become_idle_priority(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,122 @@
+// Out-of-line parts of CTricolorShims: register spill and the system calls Swift cannot import.
+#include "CTricolorShims.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+
+_Thread_local tricolor_thread_t tricolor_thread __attribute__((tls_model("initial-exec")));
+
+// The registers go into a local array by explicit stores: setjmp mangles some of them, and __builtin_unwind_init leaves
+// their place to the compiler. The memory clobber after the call keeps the array alive and forbids a tail call.
+__attribute__((noinline)) void tricolor_call_with_spilled_registers(
+    void (*body)(void *, uintptr_t), void *context) {
+#if defined(__x86_64__)
+  uintptr_t registers[6];
+  __asm__ volatile(
+      "movq %%rbx, 0(%0)\n\tmovq %%rbp, 8(%0)\n\tmovq %%r12, 16(%0)\n\t"
+      "movq %%r13, 24(%0)\n\tmovq %%r14, 32(%0)\n\tmovq %%r15, 40(%0)"
+      : : "r"(registers) : "memory");
+#elif defined(__aarch64__)
+  uintptr_t registers[12];
+  __asm__ volatile(
+      "stp x19, x20, [%0]\n\tstp x21, x22, [%0, #16]\n\tstp x23, x24, [%0, #32]\n\t"
+      "stp x25, x26, [%0, #48]\n\tstp x27, x28, [%0, #64]\n\tstp x29, x30, [%0, #80]"
+      : : "r"(registers) : "memory");
+#else
+#error "tricolor_call_with_spilled_registers: unknown architecture"
+#endif
+  // Nothing below this frame's locals is scanned, so take the lower of the array and a fresh local.
+  body(context, (uintptr_t)registers);
+  __asm__ volatile("" : : "r"(registers) : "memory");
+}
+
+#if defined(__x86_64__)
+// Decodes hidden ^ key straight into one callee-saved register, wipes the caller-saved ones, and calls the body.
+#define HOLD(NAME, REGISTER)                                                                        \
+  __attribute__((naked, noinline)) static void hold_##NAME(                                         \
+      uintptr_t hidden, uintptr_t key, void (*body)(void *), void *context) {                       \
+    __asm__ volatile(                                                                               \
+        "pushq %" REGISTER "\n\tmovq %rdi, %" REGISTER "\n\txorq %rsi, %" REGISTER "\n\t"           \
+        "movq %rdx, %rax\n\tmovq %rcx, %rdi\n\txorl %esi, %esi\n\txorl %edx, %edx\n\t"              \
+        "xorl %ecx, %ecx\n\txorl %r8d, %r8d\n\txorl %r9d, %r9d\n\txorl %r10d, %r10d\n\t"            \
+        "xorl %r11d, %r11d\n\tcallq *%rax\n\tpopq %" REGISTER "\n\tretq");                          \
+  }
+HOLD(rbx, "rbx")
+HOLD(rbp, "rbp")
+HOLD(r12, "r12")
+HOLD(r13, "r13")
+HOLD(r14, "r14")
+HOLD(r15, "r15")
+void tricolor_call_with_hidden_register(
+    int which, uintptr_t hidden, uintptr_t key, void (*body)(void *), void *context) {
+  switch (which) {
+    case 0: hold_rbx(hidden, key, body, context); break;
+    case 1: hold_rbp(hidden, key, body, context); break;
+    case 2: hold_r12(hidden, key, body, context); break;
+    case 3: hold_r13(hidden, key, body, context); break;
+    case 4: hold_r14(hidden, key, body, context); break;
+    default: hold_r15(hidden, key, body, context); break;
+  }
+}
+#else
+void tricolor_call_with_hidden_register(
+    int which, uintptr_t hidden, uintptr_t key, void (*body)(void *), void *context) {
+  (void)which;
+  register uintptr_t held __asm__("x19") = hidden ^ key;
+  __asm__ volatile("" : "+r"(held));
+  body(context);
+  __asm__ volatile("" : : "r"(held));
+}
+#endif
+
+int tricolor_futex_wait(const uint32_t *word, uint32_t expected, int64_t timeout_nanoseconds) {
+  struct timespec limit = {timeout_nanoseconds / 1000000000, timeout_nanoseconds % 1000000000};
+  long result = syscall(
+      SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, timeout_nanoseconds < 0 ? NULL : &limit, NULL, 0);
+  return result == 0 ? 0 : errno;
+}
+
+int tricolor_futex_wake(const uint32_t *word, int count) {
+  long result = syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+  return result < 0 ? errno : 0;
+}
+
+uintptr_t tricolor_find_stack_base(void) {
+  pthread_attr_t attributes;
+  int error = pthread_getattr_np(pthread_self(), &attributes);
+  if (error != 0) {
+    errno = error;
+    return 0;
+  }
+  void *lowest;
+  size_t size;
+  error = pthread_attr_getstack(&attributes, &lowest, &size);
+  pthread_attr_destroy(&attributes);
+  if (error != 0) {
+    errno = error;
+    return 0;
+  }
+  return (uintptr_t)lowest + size;
+}
+
+int tricolor_thread_id(void) { return (int)syscall(SYS_gettid); }
+
+int tricolor_name_mapping(void *start, size_t length, const char *name) {
+  return prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, length, name) == 0 ? 0 : errno;
+}
+
+int tricolor_become_idle_priority(void) {
+  struct sched_param parameters = {0};
+  return pthread_setschedparam(pthread_self(), SCHED_IDLE, &parameters);
+}
