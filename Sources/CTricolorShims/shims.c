@@ -120,3 +120,13 @@ int tricolor_become_idle_priority(void) {
   struct sched_param parameters = {0};
   return pthread_setschedparam(pthread_self(), SCHED_IDLE, &parameters);
 }
+
+int tricolor_name_thread(const char *name) { return pthread_setname_np(pthread_self(), name); }
+
+int tricolor_allowed_processors(uint64_t *mask, size_t bytes) {
+  return sched_getaffinity(0, bytes, (cpu_set_t *)mask) == 0 ? 0 : errno;
+}
+
+int tricolor_set_attribute_processors(void *attributes, const uint64_t *mask, size_t bytes) {
+  return pthread_attr_setaffinity_np(attributes, bytes, (const cpu_set_t *)mask);
+}

@@ -76,6 +76,22 @@ int tricolor_name_mapping(void *_Nonnull start, size_t length, const char *_Nonn
 // Puts the calling thread under SCHED_IDLE; 0, or errno.
 int tricolor_become_idle_priority(void);
 
+// Tells the processor that the caller spins, so that its sibling hyperthread runs on.
+static inline void tricolor_spin_hint(void) {
+#if defined(__x86_64__)
+  __asm__ volatile("pause");
+#elif defined(__aarch64__)
+  __asm__ volatile("isb");
+#endif
+}
+
+// Names the calling thread (the kernel keeps 15 bytes); 0, or errno.
+int tricolor_name_thread(const char *_Nonnull name);
+// Processor masks of `bytes` bytes, a multiple of 8. The processors the calling thread may use; and the ones a thread made
+// with these pthread_attr_t will be confined to. 0, or errno.
+int tricolor_allowed_processors(uint64_t *_Nonnull mask, size_t bytes);
+int tricolor_set_attribute_processors(void *_Nonnull attributes, const uint64_t *_Nonnull mask, size_t bytes);
+
 #ifdef __cplusplus
 }
 #endif

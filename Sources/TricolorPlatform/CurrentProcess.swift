@@ -1,0 +1,38 @@
+// Facts about the running process that are asked for rarely: its peak resident set, its processors, its environment.
+
+import Glibc
+
+/// The running process. Safe from any thread, as long as nobody calls setenv meanwhile.
+public enum CurrentProcess {
+  /// The largest resident set so far, in bytes.
+  ///
+  /// VmHWM rather than getrusage: the latter's figure survives exec, so a small program started by a large one would report its
+  /// parent's peak. getrusage answers only where proc is not mounted.
+  public static func peakResidentBytes() -> Int {
+    do {
+      let status = try KernelFile("/proc/self/status")
+      if let kibibytes = status.read(limit: 8 << 10, { TextScan.number($0, after: "VmHWM:") }) {
+        return Int(kibibytes) << 10
+      }
+      return peakByResourceUsage()
+    } catch {
+      return peakByResourceUsage()
+    }
+  }
+
+  private static func peakByResourceUsage() -> Int {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return usage.ru_maxrss << 10
+  }
+
+  /// How many processors the calling thread may run on; at least 1.
+  public static var affinityProcessorCount: Int {
+    max(1, ProcessorSet.allowed()?.count ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+  }
+
+  /// The value of an environment variable, nil when it is not set.
+  public static func environment(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }
+  }
+}
