@@ -37,6 +37,9 @@ static inline void tricolor_prefetch(uintptr_t address) { __builtin_prefetch((co
 static inline uintptr_t tricolor_load_word(uintptr_t address) {
   return __atomic_load_n((const uintptr_t *)address, __ATOMIC_RELAXED);
 }
+static inline uint32_t tricolor_load_flag(const void *_Nonnull address) {
+  return __atomic_load_n((const uint32_t *)address, __ATOMIC_RELAXED);
+}
 static inline void tricolor_store_word(uintptr_t address, uintptr_t value) {
   __atomic_store_n((uintptr_t *)address, value, __ATOMIC_RELAXED);
 }
@@ -58,6 +61,10 @@ static inline void tricolor_keep(uintptr_t word) { __asm__ volatile("" : : "r"(w
 // stack_pointer up to the stack's base sees every value the caller holds.
 void tricolor_call_with_spilled_registers(
     void (*_Nonnull body)(void *_Nullable context, uintptr_t stack_pointer), void *_Nullable context);
+
+// Stores the callee-saved registers in registers[0...11] and answers a stack address below the caller's frame: together they
+// hold every value the calling thread's frames can still use, for as long as those frames stay as they are.
+uintptr_t tricolor_capture_registers(uintptr_t *_Nonnull registers);
 
 // Calls body(context) while `hidden ^ key` is in exactly one callee-saved register (0 to 5: rbx, rbp, r12 to r15 on
 // x86-64; x19 to x24 on arm64) and nowhere else that this function knows of. For tests of the register spill.
@@ -91,6 +98,21 @@ int tricolor_name_thread(const char *_Nonnull name);
 // with these pthread_attr_t will be confined to. 0, or errno.
 int tricolor_allowed_processors(uint64_t *_Nonnull mask, size_t bytes);
 int tricolor_set_attribute_processors(void *_Nonnull attributes, const uint64_t *_Nonnull mask, size_t bytes);
+
+// The NUMA node of the processor the caller runs on right now, 0 where the kernel does not say. No system call on x86-64.
+int tricolor_current_node(void);
+
+// Where tricolor_spawn_in_group failed.
+enum { TRICOLOR_SPAWN_FORK = 0, TRICOLOR_SPAWN_JOIN = 1, TRICOLOR_SPAWN_EXEC = 2 };
+// Starts a program in a child that joins the control group whose cgroup.procs is given, before it becomes the program. The
+// child dies with the calling thread. SIGINT, SIGTERM and SIGHUP that somebody sends to this process (not the terminal, which
+// sends them to the child too) are passed on until tricolor_await_child. One child at a time. A null environment is the
+// caller's. The child's process id, or -errno with *stage set.
+int tricolor_spawn_in_group(
+    const char *_Nonnull procs_path, const char *_Nonnull executable, char *_Nullable const *_Nonnull arguments,
+    char *_Nullable const *_Nullable environment, int *_Nonnull stage);
+// Waits for that child. Its exit code or the signal that ended it; the other one is -1. 0, or errno.
+int tricolor_await_child(int child, int *_Nonnull exit_code, int *_Nonnull signal_number);
 
 #ifdef __cplusplus
 }

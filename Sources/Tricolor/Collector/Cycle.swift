@@ -1,0 +1,123 @@
+// The cycle: which phases there are, what each handshake asks, and the order of steps on the collector thread.
+//
+// There is no global stop. Each phase change is a handshake that every mutator answers by itself at its next poll and then goes on;
+// docs/protocol.md tells the whole story with the interleavings that forbid shorter versions. The lineage: Doligez, Leroy and
+// Gonthier (POPL 1993/94) for the three opening handshakes, Go's hybrid barrier (proposal 17503) for scanning each stack once.
+//
+// Invariants, cited elsewhere by number:
+//  I1  From its answer to `arm` until its answer to `sweep`, a mutator stores a reference into the heap or a root only after the
+//      barrier has recorded the old value, and the new value too while its own stack is unscanned.
+//  I2  When `settle` is answered by all, every store that began before its thread armed has landed.
+//  I3  A mutator allocates black exactly from its own answer to `roots` until its answer to `sweep`: the mark bit of each cell is
+//      set before the cell can be reached. Before that, its new objects are white and are found from its stack.
+//  I4  Every white object that a scanned (black) stack refers to is reachable from a grey object through white ones
+//      (the snapshot), or is marked. The deletion half keeps this true.
+//  I5  Grey objects are only: entries of pooled chunks, entries held by active markers, entries of mutators' barrier buffers.
+//  I6  Marking is over after a round of `finish` handshakes that began with no pooled and no active work and during which nobody
+//      added any: then all buffers held only marked objects, so by I4 nothing white is reachable.
+//  I7  No block is swept, and no mark bit cleared, between the first handshake of a cycle and the last answer of the last.
+//  I8  A thread that attaches takes the mode of the handshake posted last: it is a thread with an empty stack that answered first.
+
+import Synchronization
+import TricolorPlatform
+
+/// Where the cycle is.
+enum Phase: UInt8 {
+  case idle
+  /// Handshakes `arm` and `settle`: barriers come on.
+  case arming
+  /// Handshake `roots`: stacks are scanned one by one.
+  case rootScanning
+  case marking
+  /// Marking is over; mutators have yet to answer `sweep`.
+  case finished
+}
+
+/// What a handshake asks of a mutator (design, section 4).
+enum Handshake: UInt32 {
+  case none = 0
+  /// Barrier on, both halves.
+  case arm
+  /// Nothing: an answer proves that earlier stores have landed.
+  case settle
+  /// Scan own stack, allocate black, insertion half off.
+  case roots
+  /// Flush the barrier buffer.
+  case finish
+  /// Barrier off, open runs given back.
+  case sweep
+}
+
+/// Why a cycle ran.
+public enum CycleCause: UInt32, Sendable, CaseIterable {
+  /// The heap grew to the trigger that `GOGC` set.
+  case growth
+  /// The heap grew to the trigger that the memory limit set.
+  case limit
+  /// `collect()` or a stress mode asked for it.
+  case forced
+  /// Two minutes had passed since the last one.
+  case periodic
+}
+
+extension HeapCore {
+  /// Asks the collector thread for a cycle; returns at once. Several requests before it begins make one cycle.
+  func requestCycle(_ cause: CycleCause) {
+    let bit: UInt32 = 1 << cause.rawValue
+    if state.pointee.wanted.load(ordering: .relaxed) & bit != 0 { return }
+    let before = state.pointee.wanted.bitwiseOr(bit, ordering: .acquiringAndReleasing).oldValue
+    if before & bit == 0 { state.pointee.wakeCollector.signalAll() }
+  }
+
+  /// Runs one cycle from idle to idle. Only the collector thread calls this.
+  func runCycle(cause: CycleCause) {
+    finishSweep()
+    var record = CycleRecord(number: state.pointee.cycle.wrappingAdd(1, ordering: .relaxed).newValue, cause: cause)
+    beginMarking(&record)
+    markUntilQuiet(&record)
+    endMarking(&record)
+    finishSweep()
+    state.pointee.grey.trim()
+    settleMemory(&record)
+    report(record)
+    state.pointee.cyclesDone.store(record.number, ordering: .releasing)
+    state.pointee.cycleEnded.signalAll()
+  }
+
+  /// Steps 1 to 3: arm, settle, scan stacks and roots.
+  private func beginMarking(_ record: inout CycleRecord) {
+    record.begin(self)
+    state.pointee.pacing.startCycle(self)
+    state.pointee.phase.store(Phase.arming.rawValue, ordering: .sequentiallyConsistent)
+    shakeHands(.arm)
+    shakeHands(.settle)
+    state.pointee.phase.store(Phase.rootScanning.rawValue, ordering: .sequentiallyConsistent)
+    shakeHands(.roots)
+    scanRoots()
+    record.markingStarted = Clock.monotonic()
+    state.pointee.phase.store(Phase.marking.rawValue, ordering: .sequentiallyConsistent)
+  }
+
+  /// Steps 4 and 5: drain the grey set, and stop after a quiet round (I6).
+  private func markUntilQuiet(_ record: inout CycleRecord) {
+    repeat {
+      repeat {
+        markInBackground(&record)
+      } while !state.pointee.grey.isQuiescent()
+      state.pointee.grey.greyFound.store(false, ordering: .sequentiallyConsistent)
+      shakeHands(.finish)
+      record.rounds += 1
+    } while state.pointee.grey.greyFound.load(ordering: .sequentiallyConsistent)
+      || !state.pointee.grey.isQuiescent()
+  }
+
+  /// Step 7: barriers off, runs given back, everything marked for the sweep.
+  private func endMarking(_ record: inout CycleRecord) {
+    record.markingEnded = Clock.monotonic()
+    state.pointee.phase.store(Phase.finished.rawValue, ordering: .sequentiallyConsistent)
+    endPacing(&record)
+    shakeHands(.sweep, whilePosting: { beginSweepEpoch() })
+    state.pointee.phase.store(Phase.idle.rawValue, ordering: .sequentiallyConsistent)
+    state.pointee.sweepPermitted.store(true, ordering: .releasing)
+  }
+}

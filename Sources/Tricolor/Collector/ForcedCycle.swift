@@ -1,0 +1,25 @@
+// Cycles that somebody waits for: `collect()` and the stress mode.
+
+import Synchronization
+import TricolorPlatform
+
+extension HeapCore {
+  /// Asks for a cycle that begins from now on and waits until it has ended and been swept. The caller is parked or outside.
+  func collectAndWait() {
+    // A cycle that is running began before the call: the one after it is the first that counts.
+    let begun = state.pointee.cycle.load(ordering: .sequentiallyConsistent)
+    requestCycle(.forced)
+    while state.pointee.cyclesDone.load(ordering: .acquiring) <= begun {
+      let seen = state.pointee.cycleEnded.current()
+      if state.pointee.cyclesDone.load(ordering: .acquiring) > begun { return }
+      _ = state.pointee.cycleEnded.wait(past: seen, timeoutNanoseconds: 100_000_000)
+    }
+  }
+
+  /// `GODEBUG=gcstress=1`: a whole cycle at every poll of every mutator that is not already waiting for one.
+  func stressCollect(_ mutator: MutatorCore) {
+    mutator.park()
+    collectAndWait()
+    mutator.unpark()
+  }
+}

@@ -1,0 +1,191 @@
+// The grey set: edges that wait to be marked and scanned, in chunks that workers pass around whole.
+//
+// An entry is the address of an object that may or may not be marked yet (an edge, not a node: the marker tests and sets the mark
+// when the edge leaves its prefetch ring), or the second half of a pair (object, index << 1 | 1): the rest of a large array from
+// `index` on. References are multiples of 16, so bit 0 tells them apart; pairs are never split between chunks.
+//
+// Invariant: the grey set is empty exactly when no chunk is pooled and nobody is active, and both are decided under one lock: a
+// marker becomes active in the critical section that takes its chunk, and inactive in the one that returns it.
+
+import CTricolorShims
+import Synchronization
+import TricolorPlatform
+
+/// A stack of grey entries in one 16 KiB piece of raw memory.
+struct GreyChunk {
+  static let bytes = 16 * 1024
+  static let capacity = bytes / 8 - 2
+
+  var next: UnsafeMutablePointer<GreyChunk>?
+  var count: Int
+
+  /// The first entry of the chunk at `chunk`.
+  @inline(__always) static func entries(_ chunk: UnsafeMutablePointer<GreyChunk>) -> UnsafeMutablePointer<UInt> {
+    UnsafeMutableRawPointer(chunk).advanced(by: 16).assumingMemoryBound(to: UInt.self)
+  }
+}
+
+struct GreyPool: ~Copyable {
+  private static let slabBytes = 1 << 20
+  private static let mostSlabs = 16384
+
+  let lock = FutexLock()
+  /// Signalled when a chunk arrives while somebody waits, and when the grey set becomes empty.
+  let changed = FutexEvent()
+  /// Markers that would take work if there were any.
+  let hungry = Atomic<Int>(0)
+  /// Set by whoever adds grey work outside a worker; the quiet round clears and reads it (invariant I6).
+  let greyFound = Atomic<Bool>(false)
+
+  private var pooled: UnsafeMutablePointer<GreyChunk>? = nil
+  private var pooledCount = 0
+  private var active = 0
+  private var empties: UnsafeMutablePointer<GreyChunk>? = nil
+  private var slabs: UnsafeMutablePointer<UnsafeMutableRawPointer>
+  private var slabCount = 0
+  /// Bytes mapped for chunks: part of the process's non-heap memory.
+  let mappedBytes = Atomic<Int>(0)
+
+  init() { slabs = .allocate(capacity: GreyPool.mostSlabs) }
+
+  deinit {
+    for i in 0..<slabCount { AddressSpace.unreserve(slabs[i], bytes: GreyPool.slabBytes) }
+    slabs.deallocate()
+  }
+
+  /// Whether there is no grey object anywhere but in mutators' buffers.
+  mutating func isQuiescent() -> Bool {
+    lock.lock()
+    defer { lock.unlock() }
+    return pooled == nil && active == 0
+  }
+
+  /// Takes a chunk of work and becomes active; nil when nothing is pooled.
+  mutating func enter() -> UnsafeMutablePointer<GreyChunk>? {
+    lock.lock()
+    defer { lock.unlock() }
+    guard let chunk = pooled else { return nil }
+    pooled = chunk.pointee.next
+    pooledCount -= 1
+    active += 1
+    return chunk
+  }
+
+  /// Swaps an exhausted chunk for one with work; the caller stays active. Nil when nothing is pooled: it keeps its chunk.
+  mutating func exchangeEmpty(_ chunk: UnsafeMutablePointer<GreyChunk>) -> UnsafeMutablePointer<GreyChunk>? {
+    lock.lock()
+    defer { lock.unlock() }
+    guard let work = pooled else { return nil }
+    pooled = work.pointee.next
+    pooledCount -= 1
+    keepEmpty(chunk)
+    return work
+  }
+
+  /// Gives away a chunk with work and takes an empty one; the caller stays active.
+  mutating func exchangeFull(_ chunk: UnsafeMutablePointer<GreyChunk>) -> UnsafeMutablePointer<GreyChunk> {
+    lock.lock()
+    let empty = takeEmpty()
+    pool(chunk)
+    lock.unlock()
+    announce()
+    return empty
+  }
+
+  /// Pools a chunk with work; the caller stays active with another one.
+  mutating func give(_ chunk: UnsafeMutablePointer<GreyChunk>) {
+    lock.lock()
+    pool(chunk)
+    lock.unlock()
+    announce()
+  }
+
+  /// Leaves: the chunk is pooled when it holds work, kept otherwise. Wakes whoever waits for the grey set to be empty.
+  mutating func leave(_ chunk: UnsafeMutablePointer<GreyChunk>) {
+    lock.lock()
+    if chunk.pointee.count > 0 { pool(chunk) } else { keepEmpty(chunk) }
+    active -= 1
+    let finished = active == 0 && pooled == nil
+    lock.unlock()
+    if finished { changed.signalAll() } else { announce() }
+  }
+
+  /// An empty chunk for somebody who is not a marker (a barrier buffer, a stack scan); give it back by `add`.
+  mutating func emptyChunk() -> UnsafeMutablePointer<GreyChunk> {
+    lock.lock()
+    defer { lock.unlock() }
+    return takeEmpty()
+  }
+
+  /// Adds what a barrier buffer, a stack or the roots held. Notes that grey work was found.
+  mutating func add(_ chunk: UnsafeMutablePointer<GreyChunk>) {
+    let found = chunk.pointee.count > 0
+    if found { greyFound.store(true, ordering: .sequentiallyConsistent) }
+    lock.lock()
+    if found { pool(chunk) } else { keepEmpty(chunk) }
+    lock.unlock()
+    if found { announce() }
+  }
+
+  /// Unmaps all but one slab. Only between cycles, when every chunk is empty.
+  mutating func trim() {
+    lock.lock()
+    defer { lock.unlock() }
+    precondition(pooled == nil && active == 0, "grey chunks are trimmed only when nothing is grey")
+    guard slabCount > 1 else { return }
+    for i in 1..<slabCount { AddressSpace.unreserve(slabs[i], bytes: GreyPool.slabBytes) }
+    slabCount = 1
+    empties = nil
+    carve(slabs[0])
+    mappedBytes.store(GreyPool.slabBytes, ordering: .relaxed)
+  }
+
+  private func announce() {
+    if hungry.load(ordering: .relaxed) > 0 { changed.signalAll() }
+  }
+
+  private mutating func pool(_ chunk: UnsafeMutablePointer<GreyChunk>) {
+    chunk.pointee.next = pooled
+    pooled = chunk
+    pooledCount += 1
+  }
+
+  private mutating func keepEmpty(_ chunk: UnsafeMutablePointer<GreyChunk>) {
+    chunk.pointee.count = 0
+    chunk.pointee.next = empties
+    empties = chunk
+  }
+
+  private mutating func takeEmpty() -> UnsafeMutablePointer<GreyChunk> {
+    if empties == nil { grow() }
+    let chunk = empties!
+    empties = chunk.pointee.next
+    chunk.pointee.count = 0
+    return chunk
+  }
+
+  /// Maps another slab. Without room for grey work a cycle can neither go on nor be abandoned (the mutators' barriers rely on
+  /// it), so running out of address space here is fatal, with a message.
+  private mutating func grow() {
+    precondition(slabCount < GreyPool.mostSlabs, "grey set exceeds \(GreyPool.mostSlabs) MiB")
+    do {
+      let slab = try AddressSpace.reserve(bytes: GreyPool.slabBytes, alignment: AddressSpace.pageSize)
+      try AddressSpace.commit(slab, bytes: GreyPool.slabBytes)
+      slabs[slabCount] = slab
+      slabCount += 1
+      carve(slab)
+      mappedBytes.store(slabCount * GreyPool.slabBytes, ordering: .relaxed)
+    } catch {
+      fatalError("tricolor: no memory for the collector's mark stack: \(error)")
+    }
+  }
+
+  private mutating func carve(_ slab: UnsafeMutableRawPointer) {
+    for offset in stride(from: GreyPool.slabBytes - GreyChunk.bytes, through: 0, by: -GreyChunk.bytes) {
+      let chunk = (slab + offset).assumingMemoryBound(to: GreyChunk.self)
+      chunk.pointee.count = 0
+      chunk.pointee.next = empties
+      empties = chunk
+    }
+  }
+}

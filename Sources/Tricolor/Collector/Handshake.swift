@@ -1,0 +1,237 @@
+// Handshakes: the collector asks, every mutator answers at its next poll, nobody waits for anybody but the collector.
+//
+// A thread that is outside `withMutator` or parked in a blocking region is answered for: the collector moves its status to `held`
+// by a compare-and-swap, does the work on its recorded stack, and lets it go. The status word and the poll flag form a Dekker pair
+// (sequentially consistent on both sides): a thread that leaves either sees the poll flag, or the collector sees it gone.
+//
+// Times are measured here: how long each mutator was held (wall and thread CPU), and how long it took to answer.
+
+import CTricolorShims
+import Synchronization
+import TricolorPlatform
+
+extension HeapCore {
+  private static let patience: Int64 = 1_000_000
+
+  /// Posts `handshake` and waits until every mutator has answered. `whilePosting` runs under the registry lock just before.
+  func shakeHands(_ handshake: Handshake, whilePosting: () -> Void = {}) {
+    state.pointee.postedAt.store(Clock.monotonic(), ordering: .relaxed)
+    let sequence = post(handshake, whilePosting)
+    while true {
+      let seen = state.pointee.answers.current()
+      if allAnswered(sequence, handshake) { return }
+      _ = state.pointee.answers.wait(past: seen, timeoutNanoseconds: HeapCore.patience)
+    }
+  }
+
+  private func post(_ handshake: Handshake, _ whilePosting: () -> Void) -> UInt32 {
+    state.pointee.registryLock.lock()
+    defer { state.pointee.registryLock.unlock() }
+    whilePosting()
+    let sequence = (state.pointee.request.load(ordering: .relaxed) >> 3 &+ 1) << 3 | handshake.rawValue
+    state.pointee.request.store(sequence, ordering: .sequentiallyConsistent)
+    var next = state.pointee.mutators
+    while let mutator = next {
+      mutator.state.pointee.poll.store(1, ordering: .sequentiallyConsistent)
+      next = mutator.state.pointee.nextInHeap
+    }
+    return sequence
+  }
+
+  /// Answers for everybody who is away; false while somebody who is here has not answered.
+  private func allAnswered(_ sequence: UInt32, _ handshake: Handshake) -> Bool {
+    state.pointee.registryLock.lock()
+    defer { state.pointee.registryLock.unlock() }
+    var all = true
+    var next = state.pointee.mutators
+    while let mutator = next {
+      next = mutator.state.pointee.nextInHeap
+      if mutator.state.pointee.answered.load(ordering: .acquiring) == sequence { continue }
+      if !answerFor(mutator, sequence, handshake) { all = false }
+    }
+    return all
+  }
+
+  /// Does an absent mutator's part; false when it is running.
+  private func answerFor(_ mutator: MutatorCore, _ sequence: UInt32, _ handshake: Handshake) -> Bool {
+    let status = mutator.state.pointee.status.load(ordering: .sequentiallyConsistent)
+    guard status == MutatorStatus.outside || status == MutatorStatus.parked,
+      mutator.state.pointee.status.compareExchange(
+        expected: status, desired: MutatorStatus.held, ordering: .sequentiallyConsistent
+      ).exchanged
+    else { return false }
+    if mutator.state.pointee.answered.load(ordering: .acquiring) != sequence {
+      mutator.perform(handshake, stackPointer: mutator.state.pointee.parkedStack)
+      mutator.state.pointee.answered.store(sequence, ordering: .releasing)
+    }
+    mutator.state.pointee.status.store(status, ordering: .sequentiallyConsistent)
+    mutator.wakeIfWaiting()
+    return true
+  }
+}
+
+extension MutatorCore {
+  /// The slow path of a poll: answers the posted handshake, if any.
+  @inline(never) func answerPoll() {
+    if state.pointee.answered.load(ordering: .relaxed)
+      != heap.state.pointee.request.load(ordering: .sequentiallyConsistent)
+    {
+      var mutator = self
+      withUnsafeMutablePointer(to: &mutator) { tricolor_call_with_spilled_registers(answerHandshake, $0) }
+    } else {
+      clearPoll()
+    }
+  }
+
+  /// A poll that may also collect: what `poll()` and allocation call, and the coming and going of threads does not.
+  func safepoint() {
+    if state.pointee.poll.load(ordering: .relaxed) != 0 { answerPoll() }
+    if heap.state.pointee.stressesCollection { heap.stressCollect(self) }
+  }
+
+  /// Lowers the poll flag, and raises it again if a handshake came in between.
+  private func clearPoll() {
+    state.pointee.poll.store(heap.state.pointee.stressesCollection ? 1 : 0, ordering: .sequentiallyConsistent)
+    let posted = heap.state.pointee.request.load(ordering: .sequentiallyConsistent)
+    if posted != state.pointee.answered.load(ordering: .relaxed) {
+      state.pointee.poll.store(1, ordering: .sequentiallyConsistent)
+    }
+  }
+
+  /// Answers the posted handshake on the mutator's own thread; its registers are spilled above `stackPointer`.
+  fileprivate func answer(stackPointer: UInt) {
+    let wall = Clock.monotonic()
+    let cpu = Clock.threadCPU()
+    let request = heap.state.pointee.request.load(ordering: .sequentiallyConsistent)
+    perform(Handshake(rawValue: request & 7) ?? .none, stackPointer: stackPointer)
+    setThreadBarrier()
+    state.pointee.answered.store(request, ordering: .releasing)
+    clearPoll()
+    heap.state.pointee.statistics.noteHold(wall: Clock.monotonic() - wall, cpu: Clock.threadCPU() - cpu)
+    let posted = heap.state.pointee.postedAt.load(ordering: .relaxed)
+    heap.state.pointee.statistics.noteAnswer(
+      thread: state.pointee.threadID, nanoseconds: wall > posted ? wall - posted : 0)
+    heap.state.pointee.answers.signalAll()
+  }
+
+  /// The registers saved on parking; stale but harmless when the thread is not parked.
+  private func scanParkedRegisters() {
+    withUnsafeMutablePointer(to: &state.pointee.parkedRegisters) {
+      let start = UInt(bitPattern: $0)
+      heap.scanStack(from: start, to: start + 96)
+    }
+  }
+
+  /// One mutator's part of a handshake; on its own thread, or for it while it is held.
+  func perform(_ handshake: Handshake, stackPointer: UInt) {
+    switch handshake {
+    case .none, .settle: break
+    case .arm:
+      state.pointee.barrierMode = BarrierMode.deletion | BarrierMode.insertion
+    case .roots:
+      if stackPointer != 0 {
+        heap.scanStack(from: stackPointer, to: state.pointee.stackBase)
+        scanParkedRegisters()
+      }
+      blackenOpenRuns()
+      state.pointee.barrierMode = BarrierMode.deletion
+    case .finish:
+      flushBuffer()
+    case .sweep:
+      state.pointee.barrierMode = BarrierMode.off
+      state.pointee.bufferCount = 0
+      closeAllRuns()
+      state.pointee.allocatesBlack = false
+      state.pointee.assistDebt = 0
+      state.pointee.epoch = heap.state.pointee.sweepEpoch.load(ordering: .acquiring)
+    }
+  }
+
+  // MARK: Coming and going
+
+  /// Enters a blocking region: the frames from here up and the registers stay as they are until `unpark`, and the collector
+  /// scans both when it answers for this thread.
+  @inline(never) func park() {
+    let registers = withUnsafeMutablePointer(to: &state.pointee.parkedRegisters) {
+      UnsafeMutableRawPointer($0).assumingMemoryBound(to: UInt.self)
+    }
+    state.pointee.parkedStack = tricolor_capture_registers(registers)
+    suspend(to: MutatorStatus.parked)
+  }
+
+  func unpark() {
+    resume(from: MutatorStatus.parked)
+    state.pointee.parkedStack = 0
+  }
+
+  /// Becomes `running` from outside or parked; waits while the collector holds this mutator, and answers what was posted since.
+  @inline(__always) func resume(from away: UInt32) {
+    let entered = state.pointee.status.compareExchange(
+      expected: away, desired: MutatorStatus.running, ordering: .sequentiallyConsistent
+    ).exchanged
+    if !entered { waitUntilReleased(away) }
+    setThreadBarrier()
+    if state.pointee.poll.load(ordering: .sequentiallyConsistent) != 0 { answerPoll() }
+  }
+
+  /// Leaves for `away` (outside or parked). A handshake posted at this moment is answered by this thread or by the collector.
+  @inline(__always) func suspend(to away: UInt32) {
+    state.pointee.status.store(away, ordering: .sequentiallyConsistent)
+    if state.pointee.poll.load(ordering: .sequentiallyConsistent) != 0 { heap.state.pointee.answers.signalAll() }
+  }
+
+  @inline(never) private func waitUntilReleased(_ away: UInt32) {
+    let began = Clock.monotonic()
+    while !state.pointee.status.compareExchange(
+      expected: away, desired: MutatorStatus.running, ordering: .sequentiallyConsistent
+    ).exchanged {
+      heap.waitForRelease(self)
+    }
+    heap.state.pointee.statistics.noteHold(wall: Clock.monotonic() - began, cpu: 0)
+  }
+
+  fileprivate func wakeIfWaiting() { heap.state.pointee.released.signalAll() }
+
+  /// The thread's barrier flag is the OR over the heaps it is inside of (docs/protocol.md, "Flags").
+  func setThreadBarrier() {
+    var mode: UInt8 = 0
+    var next = ThreadRecords.first
+    while let mutator = next {
+      if mutator.state.pointee.status.load(ordering: .relaxed) == MutatorStatus.running {
+        mode |= mutator.state.pointee.barrierMode
+      }
+      next = mutator.state.pointee.nextInThread
+    }
+    tricolor_set_barrier(mode)
+  }
+}
+
+extension HeapCore {
+  /// Waits a moment for the collector to let `mutator` go.
+  fileprivate func waitForRelease(_ mutator: MutatorCore) {
+    let seen = state.pointee.released.current()
+    if mutator.state.pointee.status.load(ordering: .sequentiallyConsistent) != MutatorStatus.held { return }
+    _ = state.pointee.released.wait(past: seen, timeoutNanoseconds: 1_000_000)
+  }
+}
+
+private func answerHandshake(_ context: UnsafeMutableRawPointer?, _ stackPointer: UInt) {
+  context!.assumingMemoryBound(to: MutatorCore.self).pointee.answer(stackPointer: stackPointer)
+}
+
+/// The calling thread's mutator records, one for each heap it has entered.
+enum ThreadRecords {
+  static var first: MutatorCore? {
+    get { tricolor_thread_mutators().map { MutatorCore(base: $0) } }
+    set { tricolor_set_thread_mutators(newValue?.base) }
+  }
+
+  static func record(for heap: HeapCore) -> MutatorCore? {
+    var next = first
+    while let mutator = next {
+      if mutator.heap == heap && !mutator.isOrphan { return mutator }
+      next = mutator.state.pointee.nextInThread
+    }
+    return nil
+  }
+}

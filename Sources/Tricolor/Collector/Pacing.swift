@@ -1,0 +1,167 @@
+// Between the pure pacer and the running heap: feeds it what refills and markers counted, publishes what it answers.
+//
+// The pacer itself (TricolorPacing) is arithmetic under one lock; what hot paths need of it, the trigger and the assist ratio, is
+// published in atomics. Inputs are gathered when a cycle begins and ends, when credit is flushed, and on the collector's tick.
+
+import Synchronization
+import TricolorPacing
+import TricolorPlatform
+
+struct PacingState: ~Copyable {
+  let lock = FutexLock()
+  var pacer: Pacer
+  var limiter: CPULimiter
+  var foreign = ForeignMemoryEstimate()
+  /// Work done by all markers in this cycle, and how much of it nobody has used to pay for allocation.
+  let scanWork = Atomic<Int>(0)
+  let credit = Atomic<Int>(0)
+  let cycleMarkedBytes = Atomic<Int>(0)
+  let assistNanoseconds = Atomic<UInt64>(0)
+  /// `Pacer.assistWorkPerByte`, as bits.
+  let ratioBits = Atomic<UInt64>(0)
+  let goal = Atomic<Int>(Int.max)
+  let goalIsLimited = Atomic<Bool>(false)
+  let assistsOff = Atomic<Bool>(false)
+  /// The limit in bytes, `Int.max` when there is none.
+  let limit = Atomic<Int>(Int.max)
+  let hardLimit = Atomic<Int>(Int.max)
+  /// Memory of the process that is not ours, as last estimated.
+  let foreignBytes = Atomic<Int>(0)
+  /// What the last cycle left alive.
+  let markedLive = Atomic<Int>(0)
+  /// Block bytes in use and the goal at the end of the last cycle: what the scavenger measures against.
+  let lastInUse = Atomic<Int>(0)
+  let lastGoal = Atomic<Int>(Int.max)
+  /// Inputs of the CPU limiter since its last update.
+  var lastLimiterUpdate: UInt64 = 0
+  var lastLimiterCPU: UInt64 = 0
+
+  init(settings: Settings) {
+    pacer = Pacer(
+      gcPercent: Int32(clamping: settings.gcPercent ?? -1), memoryLimit: Int64.max, heapMinimum: settings.minimumHeap)
+    limiter = CPULimiter(capPercent: settings.gcCPULimit)
+  }
+}
+
+extension PacingState {
+  /// Work the cycle expects per byte allocated, as of the last revision.
+  var assistWorkPerByte: Double { Double(bitPattern: ratioBits.load(ordering: .relaxed)) }
+
+  /// A cycle begins: what was live then is what marking will find at most.
+  mutating func startCycle(_ heap: HeapCore) {
+    lock.lock()
+    defer { lock.unlock() }
+    scanWork.store(0, ordering: .relaxed)
+    credit.store(0, ordering: .relaxed)
+    cycleMarkedBytes.store(0, ordering: .relaxed)
+    assistNanoseconds.store(0, ordering: .relaxed)
+    heap.state.pointee.blackBytes.store(0, ordering: .relaxed)
+    heap.state.pointee.statistics.scannedStackBytes.store(0, ordering: .relaxed)
+    read(heap)
+    pacer.triggered = pacer.heapLive
+    pacer.heapScanWork = 0
+    pacer.stackScanWork = 0
+    pacer.globalsScanWork = 0
+    pacer.startCycle(processors: heap.state.pointee.processors)
+    publish(heap)
+  }
+
+  /// The counters of the running heap, into the pacer. The lock is held.
+  mutating func read(_ heap: HeapCore) {
+    pacer.heapLive = UInt64(max(0, heap.state.pointee.liveBytes.load(ordering: .relaxed)))
+    pacer.heapScan = UInt64(max(0, heap.state.pointee.scannableBytes.load(ordering: .relaxed)))
+    pacer.heapScanWork = UInt64(max(0, scanWork.load(ordering: .relaxed)))
+    let stacks = UInt64(max(0, heap.state.pointee.statistics.scannedStackBytes.load(ordering: .relaxed)))
+    pacer.stackScanWork = stacks
+    pacer.maxStackScan = max(pacer.maxStackScan, stacks)
+    pacer.memory = heap.memoryReading(foreign: foreignBytes.load(ordering: .relaxed))
+  }
+
+  /// The answers hot paths read. The lock is held.
+  mutating func publish(_ heap: HeapCore) {
+    ratioBits.store(pacer.assistWorkPerByte.bitPattern, ordering: .relaxed)
+    let (trigger, newGoal) = pacer.trigger()
+    goal.store(Int(clamping: newGoal), ordering: .relaxed)
+    goalIsLimited.store(pacer.goalIsLimited, ordering: .relaxed)
+    heap.state.pointee.trigger.store(Int(clamping: trigger), ordering: .relaxed)
+  }
+
+  /// The cycle's marking is over.
+  mutating func endCycle(
+    _ heap: HeapCore, durationNanoseconds: UInt64, idleNanoseconds: UInt64, marked: Int, garbage: Int
+  ) {
+    lock.lock()
+    defer { lock.unlock() }
+    read(heap)
+    let used = heap.state.pointee.blocks.usedBlocks.load(ordering: .relaxed)
+    lastInUse.store(used * Geometry.blockBytes, ordering: .relaxed)
+    lastGoal.store(Int(clamping: pacer.heapGoal()), ordering: .relaxed)
+    pacer.endCycle(
+      durationNanoseconds: Int64(durationNanoseconds), processors: heap.state.pointee.processors,
+      assistNanoseconds: Int64(assistNanoseconds.load(ordering: .relaxed)),
+      idleNanoseconds: Int64(idleNanoseconds))
+    pacer.resetLive(bytesMarked: UInt64(marked))
+    heap.state.pointee.liveBytes.wrappingSubtract(garbage, ordering: .relaxed)
+    markedLive.store(marked, ordering: .relaxed)
+    heap.state.pointee.scannableBytes.store(Int(pacer.heapScan), ordering: .relaxed)
+    pacer.commit(sweepDone: true)
+    publish(heap)
+  }
+}
+
+extension HeapCore {
+  var assistWorkPerByte: Double { state.pointee.pacing.assistWorkPerByte }
+  var assistsAreOff: Bool { state.pointee.pacing.assistsOff.load(ordering: .relaxed) }
+  var isPastGoal: Bool {
+    state.pointee.liveBytes.load(ordering: .relaxed) > state.pointee.pacing.goal.load(ordering: .relaxed)
+  }
+
+  /// Recomputes the assist ratio, unless somebody else is at it.
+  func revise() {
+    guard phase == .marking || phase == .rootScanning, state.pointee.pacing.lock.tryLock() else { return }
+    defer { state.pointee.pacing.lock.unlock() }
+    state.pointee.pacing.read(self)
+    state.pointee.pacing.pacer.revise()
+    state.pointee.pacing.publish(self)
+  }
+
+  /// Recomputes goal and trigger between cycles, when memory outside the heap or the limit changed.
+  func repace() {
+    state.pointee.pacing.lock.lock()
+    defer { state.pointee.pacing.lock.unlock() }
+    state.pointee.pacing.read(self)
+    if phase == .marking { state.pointee.pacing.pacer.revise() }
+    state.pointee.pacing.publish(self)
+  }
+
+  func noteAssist(_ nanoseconds: UInt64) {
+    state.pointee.pacing.assistNanoseconds.wrappingAdd(nanoseconds, ordering: .relaxed)
+    state.pointee.statistics.assist.wrappingAdd(nanoseconds, ordering: .relaxed)
+  }
+
+  /// The heap's own memory, in the terms of Go's limit arithmetic.
+  func memoryReading(foreign: Int) -> MemoryReading {
+    let held = state.pointee.blocks.heldBlocks.load(ordering: .relaxed) * Geometry.blockBytes
+    let used = state.pointee.blocks.usedBlocks.load(ordering: .relaxed) * Geometry.blockBytes
+    let live = state.pointee.liveBytes.load(ordering: .relaxed)
+    let garbage = state.pointee.unsweptGarbage.load(ordering: .relaxed)
+    return MemoryReading(
+      heapFree: UInt64(held), heapAlloc: UInt64(max(0, min(used, live + garbage))),
+      mappedReady: UInt64(used + held + metadataBytes), foreign: UInt64(max(0, foreign)))
+  }
+
+  /// Side tables, mutator records and mark stacks that hold pages, estimated from what is in use.
+  var metadataBytes: Int {
+    let blocks =
+      state.pointee.blocks.usedBlocks.load(ordering: .relaxed) + state.pointee.blocks.heldBlocks.load(ordering: .relaxed)
+    let mutators = state.pointee.mutatorCount.load(ordering: .relaxed)
+    return blocks * 328 + mutators * 32 * 1024 + state.pointee.grey.mappedBytes.load(ordering: .relaxed)
+  }
+
+  /// What the heap itself keeps resident.
+  var ownResidentBytes: Int {
+    let blocks =
+      state.pointee.blocks.usedBlocks.load(ordering: .relaxed) + state.pointee.blocks.heldBlocks.load(ordering: .relaxed)
+    return blocks * Geometry.blockBytes + metadataBytes
+  }
+}

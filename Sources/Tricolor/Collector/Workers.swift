@@ -1,0 +1,178 @@
+// Who marks: the collector thread in the background, idle-priority workers on processors nobody uses, and mutators that assist.
+//
+// Background marking is held to a quarter of the processors, as Go's is: on two processors one thread marks half of the time, in
+// slices of 200 µs, and sleeps between them, except when a caller of `collect()` waits, whose processor is free. Idle workers run
+// under SCHED_IDLE, so that they take only what is left. A mutator assists when its debt is not covered by credit that the others
+// have earned, in quanta of about 50 µs; only past the heap goal does it stay until the debt is paid.
+
+import Synchronization
+import TricolorPlatform
+
+extension HeapCore {
+  private static let sliceNanoseconds: UInt64 = 200_000
+  /// Work between looks at the clock: about 50 µs of marking.
+  private static let quantum = 64 * 1024
+
+  // MARK: Background
+
+  /// One slice of marking on the collector thread; returns when it is over or nothing was left to take.
+  func markInBackground(_ record: inout CycleRecord) {
+    let began = Clock.monotonic()
+    var marked = false
+    while Clock.monotonic() - began < HeapCore.sliceNanoseconds {
+      guard mark(budget: HeapCore.quantum) > 0 else { break }
+      marked = true
+    }
+    let busy = Clock.monotonic() - began
+    record.backgroundNanoseconds += busy
+    state.pointee.statistics.background.wrappingAdd(busy, ordering: .relaxed)
+    if state.pointee.grey.isQuiescent() { return }
+    rest(afterBusy: marked ? busy : 0, record)
+  }
+
+  /// Sleeps long enough to keep to the share, or until there is something to do.
+  private func rest(afterBusy busy: UInt64, _ record: CycleRecord) {
+    let share = record.cause == .forced ? 1 : min(1, 0.25 * state.pointee.processors)
+    let pause = busy == 0 ? 1_000_000 : Int64(Double(busy) * (1 - share) / share)
+    if pause <= 0 { return }
+    state.pointee.grey.hungry.wrappingAdd(1, ordering: .relaxed)
+    defer { state.pointee.grey.hungry.wrappingSubtract(1, ordering: .relaxed) }
+    let seen = state.pointee.grey.changed.current()
+    if state.pointee.grey.isQuiescent() { return }
+    if busy == 0 {
+      _ = state.pointee.grey.changed.wait(past: seen, timeoutNanoseconds: pause)
+    } else {
+      waitUnlessQuiet(seen, pause)
+    }
+  }
+
+  /// Sleeps for the share's sake: cut short only when marking is over.
+  private func waitUnlessQuiet(_ first: UInt32, _ nanoseconds: Int64) {
+    let end = Clock.monotonic() + UInt64(nanoseconds)
+    var seen = first
+    while true {
+      let now = Clock.monotonic()
+      if now >= end { return }
+      if !state.pointee.grey.changed.wait(past: seen, timeoutNanoseconds: Int64(end - now)) { return }
+      seen = state.pointee.grey.changed.current()
+      if state.pointee.grey.isQuiescent() { return }
+    }
+  }
+
+  /// Marks up to `budget` bytes of work; answers the work done and credits it to the pacer.
+  func mark(budget: Int) -> Int {
+    guard var marker = Marker(self) else { return 0 }
+    marker.run(budget: budget)
+    note(marker.tally)
+    return max(1, marker.tally.work)
+  }
+
+  private func note(_ tally: MarkTally) {
+    state.pointee.statistics.markedBytes.wrappingAdd(tally.bytes, ordering: .relaxed)
+    state.pointee.statistics.markedObjects.wrappingAdd(tally.objects, ordering: .relaxed)
+    state.pointee.pacing.cycleMarkedBytes.wrappingAdd(tally.bytes, ordering: .relaxed)
+    state.pointee.pacing.scanWork.wrappingAdd(tally.work, ordering: .relaxed)
+    state.pointee.pacing.credit.wrappingAdd(tally.work, ordering: .relaxed)
+    revise()
+  }
+
+  // MARK: Idle workers
+
+  /// The body of an idle worker: marks whenever there is grey work, at idle priority.
+  func runIdleWorker() {
+    while !state.pointee.stopping.load(ordering: .acquiring) {
+      let seen = state.pointee.wakeWorkers.current()
+      if phase == .marking { markWhileMarking() }
+      _ = state.pointee.wakeWorkers.wait(past: seen, timeoutNanoseconds: -1)
+    }
+  }
+
+  private func markWhileMarking() {
+    while phase == .marking {
+      let began = Clock.threadCPU()
+      let work = mark(budget: 16 * HeapCore.quantum)
+      state.pointee.statistics.idle.wrappingAdd(Clock.threadCPU() - began, ordering: .relaxed)
+      if work == 0 { waitForGrey() }
+    }
+  }
+
+  private func waitForGrey() {
+    state.pointee.grey.hungry.wrappingAdd(1, ordering: .relaxed)
+    defer { state.pointee.grey.hungry.wrappingSubtract(1, ordering: .relaxed) }
+    let seen = state.pointee.grey.changed.current()
+    if phase != .marking { return }
+    _ = state.pointee.grey.changed.wait(past: seen, timeoutNanoseconds: 1_000_000)
+  }
+}
+
+// MARK: Assists
+
+extension MutatorCore {
+  /// Notes bytes allocated while marking; they are paid for at the next refill.
+  func owe(_ bytes: Int) {
+    let cycle = heap.state.pointee.cycle.load(ordering: .relaxed)
+    if state.pointee.debtCycle != cycle {
+      state.pointee.debtCycle = cycle
+      state.pointee.assistDebt = 0
+    }
+    state.pointee.assistDebt += bytes
+  }
+
+  /// Pays this mutator's debt by credit others have earned, or by marking. Bounded, unless the heap is past its goal.
+  func payAssist() {
+    guard state.pointee.assistDebt > 0, heap.phase == .marking else { return }
+    assistSlowly()
+  }
+
+  @inline(never) private func assistSlowly() {
+    let began = Clock.monotonic()
+    var marking: UInt64 = 0
+    while heap.phase == .marking, state.pointee.assistDebt > 0 {
+      let ratio = heap.assistWorkPerByte
+      var work = Int(ratio * Double(state.pointee.assistDebt))
+      work -= heap.stealCredit(work)
+      if work > 0 && heap.assistsAreOff { work = 0 }
+      var idle = false
+      if work > 0 {
+        let start = Clock.monotonic()
+        let done = heap.mark(budget: max(work, 64 * 1024))
+        marking += Clock.monotonic() - start
+        if done > 0 { _ = heap.stealCredit(done, always: true) }
+        idle = done == 0
+        work -= done
+      }
+      state.pointee.assistDebt = Int(Double(work) / max(ratio, 1e-6))
+      if work <= 0 || !heap.isPastGoal { break }
+      if idle { waitForProgress() }
+      if state.pointee.poll.load(ordering: .relaxed) != 0 { answerPoll() }
+    }
+    if marking > 0 {
+      heap.noteAssist(marking)
+      heap.state.pointee.statistics.noteStall(Clock.monotonic() - began)
+    }
+  }
+
+  /// Nothing to mark, but the heap is past its goal: the cycle is about to end, wait for that instead of growing further.
+  private func waitForProgress() {
+    let seen = heap.state.pointee.grey.changed.current()
+    park()
+    _ = heap.state.pointee.grey.changed.wait(past: seen, timeoutNanoseconds: 200_000)
+    unpark()
+  }
+}
+
+extension HeapCore {
+  /// Takes up to `work` from the credit of background and idle marking; with `always`, exactly `work` (one's own marking, which
+  /// `note` credited).
+  func stealCredit(_ work: Int, always: Bool = false) -> Int {
+    let available = state.pointee.pacing.credit.load(ordering: .relaxed)
+    if always {
+      state.pointee.pacing.credit.wrappingSubtract(work, ordering: .relaxed)
+      return work
+    }
+    if available <= 0 || work <= 0 { return 0 }
+    let taken = min(available, work)
+    state.pointee.pacing.credit.wrappingSubtract(taken, ordering: .relaxed)
+    return taken
+  }
+}

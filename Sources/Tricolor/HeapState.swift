@@ -1,0 +1,200 @@
+// Everything one heap knows, in one piece of raw memory that outlives all its threads' interest in it.
+//
+// `HeapCore` is a trivial handle to it: copied freely, no reference counting, methods spread over Memory/, Mutator/ and Collector/
+// by what they are about. Fields that several threads write are atomics or guarded by the lock named beside them.
+
+import Synchronization
+import TricolorPacing
+import TricolorPlatform
+
+struct HeapState: ~Copyable {
+  // Written by every refill.
+  let liveBytes = Atomic<Int>(0)
+  let scannableBytes = Atomic<Int>(0)
+  let trigger = Atomic<Int>(Int.max)
+  /// Bytes handed out black in this cycle.
+  let blackBytes = Atomic<Int>(0)
+
+  // The cycle (Collector/Cycle.swift).
+  let phase = Atomic<UInt8>(Phase.idle.rawValue)
+  /// Sequence number << 3 | `Handshake`: the last one posted.
+  let request = Atomic<UInt32>(0)
+  let postedAt = Atomic<UInt64>(0)
+  let sweepPermitted = Atomic<Bool>(true)
+  let cycle = Atomic<Int>(0)
+  let cyclesDone = Atomic<Int>(0)
+  let wanted = Atomic<UInt32>(0)
+  let stopping = Atomic<Bool>(false)
+  /// Wakes the collector thread; a handshake answered; a held thread released; a cycle ended; work for idle workers.
+  let wakeCollector = FutexEvent()
+  let answers = FutexEvent()
+  let released = FutexEvent()
+  let cycleEnded = FutexEvent()
+  let wakeWorkers = FutexEvent()
+  let workersActive = Atomic<Int>(0)
+
+  /// Guards the registry, and the posting of handshakes against attach and detach.
+  let registryLock = FutexLock()
+  var mutators: MutatorCore? = nil
+  var pooledMutators: MutatorCore? = nil
+  let mutatorCount = Atomic<Int>(0)
+  let sweepEpoch = Atomic<UInt32>(1)
+
+  var grey = GreyPool()
+  var blocks: BlockAllocator
+  let lanes: UnsafeMutablePointer<Lane>
+  var roots = RootTable()
+  var pacing: PacingState
+  let statistics = StatisticsCounters()
+  /// Bytes in unswept blocks that the last cycle found dead: an estimate the limit's arithmetic needs until they are swept.
+  let unsweptGarbage = Atomic<Int>(0)
+
+  /// The `HeapServices` of this heap, and the `Heap` itself (for mutators only: the collector must never retain it).
+  var services: UnsafeMutableRawPointer? = nil
+  var object: UnsafeMutableRawPointer? = nil
+  let reserveBytes: Int
+  let clobbersFreeCells: Bool
+  let stressesCollection: Bool
+  let tracesCycles: Bool
+  let processors: Double
+  let startTime = Clock.monotonic()
+
+  init(settings: Settings, processors: Double, mostArenas: Int) {
+    blocks = BlockAllocator(mostArenas: mostArenas)
+    lanes = .allocate(capacity: Geometry.mostLanes)
+    for lane in 0..<Geometry.mostLanes { (lanes + lane).initialize(to: Lane()) }
+    pacing = PacingState(settings: settings)
+    reserveBytes = Int(clamping: settings.reserveBytes)
+    clobbersFreeCells = settings.debug.clobberFree
+    stressesCollection = settings.debug.gcStress
+    tracesCycles = settings.debug.gcTrace
+    self.processors = processors
+  }
+
+  deinit {
+    lanes.deinitialize(count: Geometry.mostLanes)
+    lanes.deallocate()
+  }
+}
+
+/// A handle to a heap's state.
+struct HeapCore: Equatable, @unchecked Sendable {
+  let state: UnsafeMutablePointer<HeapState>
+
+  var phase: Phase { Phase(rawValue: state.pointee.phase.load(ordering: .acquiring)) ?? .idle }
+  /// Whether grey work is accepted: from arming until the quiet round.
+  var isMarking: Bool {
+    let phase = self.phase
+    return phase != .idle && phase != .finished
+  }
+}
+
+extension HeapCore {
+  // MARK: What refills report
+
+  /// Charges a run or large object to the pacer: live bytes, scannable bytes, the mutator's assist debt; starts a cycle when due.
+  func noteHandedOut(_ bytes: Int, scannable: Bool, black: Bool, by mutator: MutatorCore) {
+    let live = state.pointee.liveBytes.wrappingAdd(bytes, ordering: .relaxed).newValue
+    if black { state.pointee.blackBytes.wrappingAdd(bytes, ordering: .relaxed) }
+    switch phase {
+    case .idle:
+      if scannable { state.pointee.scannableBytes.wrappingAdd(bytes, ordering: .relaxed) }
+      if live >= state.pointee.trigger.load(ordering: .relaxed) { requestCycle(.growth) }
+    case .finished: break
+    default: mutator.owe(bytes)
+    }
+    state.pointee.statistics.notePeakLive(live)
+  }
+
+  /// Takes back what a closed run did not use.
+  func noteReturned(_ bytes: Int, scannable: Bool, black: Bool) {
+    state.pointee.liveBytes.wrappingSubtract(bytes, ordering: .relaxed)
+    if black { state.pointee.blackBytes.wrappingSubtract(bytes, ordering: .relaxed) }
+  }
+
+  func noteAllocated(bytes: Int, objects: Int) {
+    state.pointee.statistics.allocatedBytes.wrappingAdd(bytes, ordering: .relaxed)
+    state.pointee.statistics.allocatedObjects.wrappingAdd(objects, ordering: .relaxed)
+  }
+
+  // MARK: Lanes
+
+  /// A block of `lane` with free cells: swept already, or swept now. Nil when only fresh memory is left.
+  func takePartialBlock(_ lane: Int, for mutator: MutatorCore) -> Int? {
+    let state = self.state
+    let lanePointer = state.pointee.lanes + lane
+    while true {
+      lanePointer.pointee.lock.lock()
+      if let block = lanePointer.pointee.partial.pop() {
+        lanePointer.pointee.lock.unlock()
+        return block
+      }
+      let unswept =
+        state.pointee.sweepPermitted.load(ordering: .acquiring) ? lanePointer.pointee.unswept.pop() : nil
+      lanePointer.pointee.lock.unlock()
+      guard let unswept else { return nil }
+      if let block = sweepForAllocation(unswept, lane: lane) { return block }
+    }
+  }
+
+  func putBack(_ block: Int, lane: Int, hasFreeCells: Bool) {
+    let lanePointer = state.pointee.lanes + lane
+    lanePointer.pointee.lock.lock()
+    lanePointer.pointee.put(
+      block, hasFreeCells: hasFreeCells, epoch: state.pointee.sweepEpoch.load(ordering: .acquiring))
+    lanePointer.pointee.lock.unlock()
+  }
+
+  // MARK: Descriptors
+
+  /// Sets up a fresh run as cells of `lane`, owned by nobody yet. The kind is written last (see BlockDescriptor).
+  func describeCells(_ block: Int, lane: Int, _ laneClass: LaneClass, epoch: UInt32, isZero: Bool) {
+    var descriptor = BlockDescriptor()
+    descriptor.needsZeroing = !isZero
+    descriptor.lane = UInt16(lane)
+    descriptor.span = UInt32(laneClass.blocksPerRun)
+    descriptor.cellBytes = UInt64(laneClass.cellBytes)
+    descriptor.cellCount = UInt32(laneClass.cellsPerRun)
+    descriptor.reciprocal = laneClass.reciprocal
+    descriptor.sweptEpoch = epoch
+    publish(descriptor, at: block, blocks: laneClass.blocksPerRun, kind: .cells, scanWord: laneClass.scanWord)
+  }
+
+  /// Sets up the run of one large object and puts it on its lane's list.
+  func describeLarge(_ block: Int, blocks: Int, bytes: Int, lane: Int, _ laneClass: LaneClass, epoch: UInt32) {
+    var descriptor = BlockDescriptor()
+    descriptor.lane = UInt16(lane)
+    descriptor.span = UInt32(blocks)
+    descriptor.cellBytes = UInt64(bytes)
+    descriptor.cellCount = 1
+    descriptor.frontier = UInt64(bytes)
+    descriptor.sweptEpoch = epoch
+    publish(descriptor, at: block, blocks: blocks, kind: .large, scanWord: laneClass.scanWord)
+    putBack(block, lane: lane, hasFreeCells: false)
+  }
+
+  private func publish(
+    _ descriptor: BlockDescriptor, at block: Int, blocks: Int, kind: BlockKind, scanWord: UInt64
+  ) {
+    let map = addressMap
+    for i in 0..<blocks { map.scanWords[block + i] = scanWord }
+    map.descriptors[block] = descriptor
+    atomicMemoryFence(ordering: .releasing)
+    for i in stride(from: 1, to: blocks, by: 1) {
+      map.descriptors[block + i].span = UInt32(i)
+      map.descriptors[block + i].kind = BlockKind.continuation.rawValue
+    }
+    map.descriptors[block].kind = kind.rawValue
+  }
+
+  /// Tears a dead run down and gives its blocks back. Mark bits are clear already.
+  func free(_ block: Int) {
+    let map = addressMap
+    let blocks = Int(map.descriptors[block].span)
+    for i in stride(from: blocks - 1, through: 0, by: -1) {
+      map.descriptors[block + i].kind = BlockKind.free.rawValue
+      map.scanWords[block + i] = 0
+    }
+    state.pointee.blocks.give(block, blocks)
+  }
+}

@@ -1,0 +1,263 @@
+// Blocks of a heap: which are free, and which of the free ones still hold pages.
+//
+// Each arena has two bitmaps over its 4096 blocks: `free`, and `resident` for free blocks whose pages the system has not got back.
+// Allocation is first fit from the lowest address and prefers resident blocks, so the top of the heap empties and its pages can be
+// released in large pieces; a block without pages reads zero and needs no clearing. Objects larger than an arena take adjacent
+// arenas. One lock: it is taken once for many cells, and a mutator's refill usually finds a block on its lane's list instead.
+
+import Synchronization
+import TricolorPlatform
+
+/// One arena's free blocks.
+struct Arena {
+  static let words = Geometry.blocksPerArena / 64
+  let index: Int
+  var freeCount: Int
+  let free: UnsafeMutablePointer<UInt64>
+  let resident: UnsafeMutablePointer<UInt64>
+
+  init(index: Int) {
+    self.index = index
+    freeCount = Geometry.blocksPerArena
+    free = .allocate(capacity: Arena.words)
+    free.initialize(repeating: ~0, count: Arena.words)
+    resident = .allocate(capacity: Arena.words)
+    resident.initialize(repeating: 0, count: Arena.words)
+  }
+
+  func deallocate() {
+    free.deallocate()
+    resident.deallocate()
+  }
+
+  var firstBlock: Int { index * Geometry.blocksPerArena }
+
+  /// The first free block, by preference one that holds pages.
+  func firstFree() -> Int? {
+    var fallback: Int? = nil
+    for word in 0..<Arena.words where free[word] != 0 {
+      let both = free[word] & resident[word]
+      if both != 0 { return word * 64 + both.trailingZeroBitCount }
+      if fallback == nil { fallback = word * 64 + free[word].trailingZeroBitCount }
+    }
+    return fallback
+  }
+
+  /// The first `count` adjacent free blocks.
+  func firstFree(_ count: Int) -> Int? {
+    var start = 0
+    var length = 0
+    var block = 0
+    while block < Geometry.blocksPerArena {
+      let word = free[block >> 6]
+      if block & 63 == 0 && (word == 0 || word == ~0) {
+        if word == 0 { length = 0 } else {
+          if length == 0 { start = block }
+          length += 64
+        }
+        block += 64
+      } else {
+        if word & (1 << UInt64(block & 63)) == 0 { length = 0 } else {
+          if length == 0 { start = block }
+          length += 1
+        }
+        block += 1
+      }
+      if length >= count { return start }
+    }
+    return nil
+  }
+
+  /// Takes blocks and answers how many of them held pages.
+  mutating func take(_ first: Int, _ count: Int) -> Int {
+    var held = 0
+    for block in first..<first + count {
+      let bit: UInt64 = 1 << UInt64(block & 63)
+      free[block >> 6] &= ~bit
+      if resident[block >> 6] & bit != 0 { held += 1 }
+      resident[block >> 6] &= ~bit
+    }
+    freeCount -= count
+    return held
+  }
+
+  mutating func give(_ first: Int, _ count: Int) {
+    for block in first..<first + count {
+      let bit: UInt64 = 1 << UInt64(block & 63)
+      free[block >> 6] |= bit
+      resident[block >> 6] |= bit
+    }
+    freeCount += count
+  }
+}
+
+/// A run of blocks just taken.
+struct BlockRun {
+  let first: Int
+  /// How many of its blocks held pages already; the others add to the resident set when touched.
+  let held: Int
+  let count: Int
+  var isZero: Bool { held == 0 }
+}
+
+struct BlockAllocator: ~Copyable {
+  let lock = FutexLock()
+  private var arenas: UnsafeMutablePointer<Arena>
+  private(set) var arenaCount = 0
+  private let mostArenas: Int
+  /// Blocks in use, and free blocks that hold pages. Read without the lock by the pacer.
+  let usedBlocks = Atomic<Int>(0)
+  let heldBlocks = Atomic<Int>(0)
+  let releasedBytes = Atomic<Int>(0)
+
+  init(mostArenas: Int) {
+    self.mostArenas = mostArenas
+    arenas = .allocate(capacity: mostArenas)
+  }
+
+  deinit {
+    for i in 0..<arenaCount { arenas[i].deallocate() }
+    arenas.deallocate()
+  }
+
+  /// Takes `count` adjacent blocks; with `onlyHeld`, only a single block that holds pages. Nil when there is none to be had.
+  mutating func take(_ count: Int, owner: UnsafeMutableRawPointer, onlyHeld: Bool) throws(PlatformError) -> BlockRun? {
+    lock.lock()
+    defer { lock.unlock() }
+    if let run = takeExisting(count, onlyHeld: onlyHeld) { return run }
+    if onlyHeld { return nil }
+    guard try grow(for: count, owner: owner) else { return nil }
+    return takeExisting(count, onlyHeld: false)
+  }
+
+  private mutating func takeExisting(_ count: Int, onlyHeld: Bool) -> BlockRun? {
+    if count > Geometry.blocksPerArena { return takeAcrossArenas(count) }
+    if count == 1 { return takeOne(onlyHeld: onlyHeld) }
+    for i in 0..<arenaCount where arenas[i].freeCount >= count {
+      guard let first = arenas[i].firstFree(count) else { continue }
+      if onlyHeld && !holdsPages(arenas[i], first, count) { continue }
+      return take(i, first, count)
+    }
+    return nil
+  }
+
+  private mutating func takeOne(onlyHeld: Bool) -> BlockRun? {
+    var fallback: (Int, Int)? = nil
+    for i in 0..<arenaCount where arenas[i].freeCount > 0 {
+      guard let first = arenas[i].firstFree() else { continue }
+      if holdsPages(arenas[i], first, 1) { return take(i, first, 1) }
+      if fallback == nil { fallback = (i, first) }
+      if heldBlocks.load(ordering: .relaxed) == 0 { break }
+    }
+    guard !onlyHeld, let (arena, first) = fallback else { return nil }
+    return take(arena, first, 1)
+  }
+
+  private func holdsPages(_ arena: Arena, _ first: Int, _ count: Int) -> Bool {
+    (first..<first + count).allSatisfy { arena.resident[$0 >> 6] & (1 << UInt64($0 & 63)) != 0 }
+  }
+
+  private mutating func take(_ arena: Int, _ first: Int, _ count: Int) -> BlockRun {
+    let held = arenas[arena].take(first, count)
+    usedBlocks.wrappingAdd(count, ordering: .relaxed)
+    heldBlocks.wrappingSubtract(held, ordering: .relaxed)
+    return BlockRun(first: arenas[arena].firstBlock + first, held: held, count: count)
+  }
+
+  /// Whole adjacent arenas for an object that no arena can hold; what is left of the last one stays free.
+  private mutating func takeAcrossArenas(_ count: Int) -> BlockRun? {
+    let needed = (count + Geometry.blocksPerArena - 1) / Geometry.blocksPerArena
+    var i = 0
+    while i + needed <= arenaCount {
+      let fits = (i..<i + needed).allSatisfy {
+        arenas[$0].freeCount == Geometry.blocksPerArena && arenas[$0].index == arenas[i].index + ($0 - i)
+      }
+      if fits {
+        var held = 0
+        for k in 0..<needed {
+          let part = min(Geometry.blocksPerArena, count - k * Geometry.blocksPerArena)
+          held += take(i + k, 0, part).held
+        }
+        return BlockRun(first: arenas[i].firstBlock, held: held, count: count)
+      }
+      i += 1
+    }
+    return nil
+  }
+
+  private mutating func grow(for count: Int, owner: UnsafeMutableRawPointer) throws(PlatformError) -> Bool {
+    let needed = max(1, (count + Geometry.blocksPerArena - 1) / Geometry.blocksPerArena)
+    guard arenaCount + needed <= mostArenas,
+      let first = try Reservation.takeArenas(needed, owner: owner)
+    else { return false }
+    for i in 0..<needed {
+      (arenas + arenaCount).initialize(to: Arena(index: first + i))
+      arenaCount += 1
+    }
+    return true
+  }
+
+  /// Gives blocks back. Their pages stay until `release` takes them.
+  mutating func give(_ first: Int, _ count: Int) {
+    lock.lock()
+    defer { lock.unlock() }
+    var block = first
+    let end = first + count
+    while block < end {
+      let index = block / Geometry.blocksPerArena
+      let part = min(end, (index + 1) * Geometry.blocksPerArena) - block
+      let arena = (0..<arenaCount).first { arenas[$0].index == index }!
+      arenas[arena].give(block - arenas[arena].firstBlock, part)
+      block += part
+    }
+    usedBlocks.wrappingSubtract(count, ordering: .relaxed)
+    heldBlocks.wrappingAdd(count, ordering: .relaxed)
+  }
+
+  /// Returns the pages of at least `bytes` of free blocks to the system, highest address first, in one call for each stretch of
+  /// adjacent blocks. Answers the bytes released. The lock is held for one 64-block word at a time.
+  mutating func release(_ bytes: Int) throws(PlatformError) -> Int {
+    var released = 0
+    var arena = arenaCount - 1
+    while arena >= 0 && released < bytes {
+      for word in stride(from: Arena.words - 1, through: 0, by: -1) where released < bytes {
+        released += try releaseWord(arena, word)
+      }
+      arena -= 1
+    }
+    releasedBytes.wrappingAdd(released, ordering: .relaxed)
+    return released
+  }
+
+  private mutating func releaseWord(_ arena: Int, _ word: Int) throws(PlatformError) -> Int {
+    lock.lock()
+    defer { lock.unlock() }
+    var bits = arenas[arena].free[word] & arenas[arena].resident[word]
+    var released = 0
+    while bits != 0 {
+      let first = bits.trailingZeroBitCount
+      let length = (~(bits >> UInt64(first))).trailingZeroBitCount
+      let block = arenas[arena].firstBlock + word * 64 + first
+      let start = UnsafeMutableRawPointer(bitPattern: addressMap.address(ofBlock: block))!
+      try AddressSpace.release(start, bytes: length * Geometry.blockBytes)
+      let mask: UInt64 = (length == 64 ? ~0 : (1 << UInt64(length)) - 1) << UInt64(first)
+      arenas[arena].resident[word] &= ~mask
+      bits &= ~mask
+      heldBlocks.wrappingSubtract(length, ordering: .relaxed)
+      released += length * Geometry.blockBytes
+    }
+    return released
+  }
+
+  /// Gives all arenas back to the process's reservation. The heap is unusable afterwards.
+  mutating func close() throws(PlatformError) {
+    lock.lock()
+    defer { lock.unlock() }
+    for i in 0..<arenaCount { try Reservation.returnArena(arenas[i].index) }
+  }
+
+  /// Calls `body` with the first block of every arena. Only while no arena can be added.
+  func forEachArena(_ body: (Int) -> Void) {
+    for i in 0..<arenaCount { body(arenas[i].firstBlock) }
+  }
+}

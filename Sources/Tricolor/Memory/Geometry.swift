@@ -1,0 +1,52 @@
+// Sizes and shifts of the managed address range. Everything else in Memory/ is written in terms of these.
+//
+// 16-byte granules make one mark bit a granule (1/128 of the heap) and leave four tag bits in a reference. 16 KiB blocks keep the
+// waste of many layouts times many mutators low and still give a 64-byte descriptor a share of 0.4 %: with two bitmaps the side
+// metadata is 1.95 % of the heap. 64 MiB arenas are the unit that is bound to a NUMA node (docs/decisions.md, "Block size").
+
+/// Compile-time geometry of the heap: all sizes in bytes.
+enum Geometry {
+  static let granuleShift: UInt = 4
+  static let granule = 16
+  static let blockShift: UInt = 14
+  static let blockBytes = 1 << 14
+  static let arenaShift: UInt = 26
+  static let arenaBytes = 1 << 26
+  static let blocksPerArena = arenaBytes / blockBytes
+  /// 64-bit words of one bitmap that cover a block.
+  static let bitmapWordsPerBlock = blockBytes / granule / 64
+  /// The largest cell that shares its block run with others; anything bigger owns its run.
+  static let largestCell = 32 * 1024
+  /// Most blocks a run of shared cells may span.
+  static let mostBlocksPerRun = 8
+  /// The bytes a mutator takes at once, zeroed: small enough to stay in the first-level cache between zeroing and use.
+  static let runQuantum = 8 * 1024
+  /// Lanes (pairs of layout and cell size) a process can have.
+  static let mostLanes = 4096
+}
+
+/// The granularity of allocation: bytes rounded up to whole granules, one granule at least.
+@inlinable @inline(__always)
+func roundedToGranules(_ bytes: Int) -> Int { max(16, (bytes + 15) & ~15) }
+
+/// Size classes of variable-sized objects (leaves and arrays): steps of 16 bytes up to 128, then four steps a doubling up to
+/// 32 KiB, so that internal waste stays below one fifth.
+enum SizeClass {
+  static let count = 40
+
+  /// The cell size of class `index` (0 ..< count).
+  static func bytes(_ index: Int) -> Int {
+    if index < 8 { return (index + 1) * 16 }
+    let doubling = (index - 8) / 4
+    let step = (index - 8) % 4
+    return (128 << doubling) + (step + 1) * (32 << doubling)
+  }
+
+  /// The smallest class that holds `bytes` (1 ... Geometry.largestCell). Constant time.
+  static func index(for bytes: Int) -> Int {
+    if bytes <= 128 { return max(0, (bytes + 15) / 16 - 1) }
+    let log = Int.bitWidth - 1 - (bytes - 1).leadingZeroBitCount
+    let doubling = log - 7
+    return 8 + doubling * 4 + ((bytes - 1) >> (log - 2)) - 4
+  }
+}

@@ -1,0 +1,75 @@
+// A lane serves the cells of one layout and one size. Its class (sizes, scan word) is process-wide and constant; each heap keeps
+// the lane's block lists. Every block a lane owns is on exactly one list or owned by exactly one mutator.
+//
+// Lists: `partial` blocks are swept and have free cells; `full` ones have none; `unswept` ones carry the marks of the last cycle
+// and wait for the sweep. At the end of a cycle the heap's sweep epoch advances and `partial` and `full` move to `unswept` in constant
+// time; a block that a mutator gives back later goes to `unswept` when its own epoch is older than the heap's.
+
+import TricolorPlatform
+
+/// The constants of a lane.
+struct LaneClass {
+  let layout: Layout
+  /// Cell size in bytes; 0 when every object of the lane is large and has its own run.
+  let cellBytes: Int
+  let blocksPerRun: Int
+  let cellsPerRun: Int
+  let reciprocal: UInt32
+  let scanWord: UInt64
+  let hasReferences: Bool
+
+  init(layout: Layout, entry: LayoutEntry, cellBytes: Int) {
+    self.layout = layout
+    hasReferences = entry.hasReferences
+    scanWord = entry.scanWord(cellBytes: cellBytes)
+    if cellBytes > Geometry.largestCell {
+      self.cellBytes = 0
+      blocksPerRun = 0
+      cellsPerRun = 1
+      reciprocal = 0
+    } else {
+      self.cellBytes = cellBytes
+      blocksPerRun = Self.blocks(for: cellBytes)
+      cellsPerRun = blocksPerRun * Geometry.blockBytes / cellBytes
+      reciprocal = UInt32((UInt64(1) << 32 + UInt64(cellBytes) - 1) / UInt64(cellBytes))
+    }
+  }
+
+  /// The fewest blocks that waste at most a sixteenth of the run at its end, or the best of all sizes tried.
+  private static func blocks(for cellBytes: Int) -> Int {
+    var best = 1
+    var bestWaste = Double.infinity
+    for blocks in 1...Geometry.mostBlocksPerRun where blocks * Geometry.blockBytes >= cellBytes {
+      let bytes = blocks * Geometry.blockBytes
+      let waste = Double(bytes % cellBytes) / Double(bytes)
+      if waste <= 1.0 / 16 { return blocks }
+      if waste < bestWaste { (best, bestWaste) = (blocks, waste) }
+    }
+    return best
+  }
+}
+
+/// A heap's state of one lane, in raw memory.
+struct Lane: ~Copyable {
+  let lock = FutexLock()
+  var partial = BlockList()
+  var full = BlockList()
+  var unswept = BlockList()
+
+  /// Puts a block without owner where it belongs. The lane's lock is held.
+  mutating func put(_ block: Int, hasFreeCells: Bool, epoch: UInt32) {
+    if addressMap.descriptors[block].sweptEpoch != epoch {
+      unswept.push(block)
+    } else if hasFreeCells {
+      partial.push(block)
+    } else {
+      full.push(block)
+    }
+  }
+
+  /// Everything waits for the sweep of the epoch just begun. The lane's lock is held.
+  mutating func beginEpoch() {
+    unswept.append(&partial)
+    unswept.append(&full)
+  }
+}

@@ -1,0 +1,248 @@
+// Allocation beyond the bump: the next run of the open block, then a block to sweep, then a fresh block.
+//
+// A run is the free cells between two survivors, found word-wise in the allocation bitmap; at most `Geometry.runQuantum` bytes are
+// handed out, zeroed and charged to the pacer at once. While this mutator allocates black, the mark bits of all cells of the run
+// are set as it is handed out (invariant I3), and those of unused cells are cleared when it is given back.
+//
+// Cost: about 60 ns a refill plus zeroing, so a quarter of a nanosecond for each 16-byte cell (callgrind, docs/decisions.md).
+
+import CTricolorShims
+import Synchronization
+import TricolorPlatform
+
+extension MutatorCore {
+  /// A cell of `lane` when its run is exhausted. Answers a pending handshake first, pays assists, may wait for memory.
+  /// Throws only under a hard limit, or when address space runs out.
+  func allocateSlowly(lane: Int) throws(OutOfMemory) -> UInt {
+    if state.pointee.poll.load(ordering: .relaxed) != 0 { safepoint() }
+    let laneClass = LayoutTable.laneClasses[lane]
+    while true {
+      let run = self.run(lane)
+      if run.pointee.cursor + UInt(laneClass.cellBytes) <= run.pointee.limit {
+        let cell = run.pointee.cursor
+        run.pointee.cursor += UInt(laneClass.cellBytes)
+        return cell
+      }
+      try refill(lane, laneClass)
+    }
+  }
+
+  private func refill(_ lane: Int, _ laneClass: LaneClass) throws(OutOfMemory) {
+    let info = self.info(lane)
+    if info.pointee.blockPlusOne != 0 {
+      countAllocations(lane, laneClass)
+      if openNextRun(lane, laneClass) { return }
+      closeBlock(lane, hasFreeCells: false)
+    }
+    payAssist()
+    while true {
+      try openBlock(lane, laneClass)
+      if openNextRun(lane, laneClass) { return }
+      closeBlock(lane, hasFreeCells: false)
+    }
+  }
+
+  /// Takes the next free cells of the open block; false when there are none left.
+  private func openNextRun(_ lane: Int, _ laneClass: LaneClass) -> Bool {
+    let info = self.info(lane)
+    let cell = UInt(laneClass.cellBytes)
+    let bits = AllocationBits(map: addressMap)
+    guard let start = bits.firstFree(from: info.pointee.next, end: info.pointee.end, step: cell) else { return false }
+    let free = bits.firstAllocated(from: start, end: info.pointee.end)
+    let quantum = heap.state.pointee.stressesCollection ? cell : max(cell, UInt(Geometry.runQuantum) / cell * cell)
+    let limit = min(free, start + quantum)
+    handOut(lane, laneClass, start, limit)
+    return true
+  }
+
+  private func handOut(_ lane: Int, _ laneClass: LaneClass, _ start: UInt, _ limit: UInt) {
+    let info = self.info(lane)
+    let bytes = Int(limit - start)
+    let descriptor = addressMap.descriptors + Int(info.pointee.blockPlusOne - 1)
+    let blockStart = addressMap.address(ofBlock: Int(info.pointee.blockPlusOne - 1))
+    let run = self.run(lane)
+    run.pointee.limit = start
+    run.pointee.cursor = start
+    descriptor.pointee.frontier = UInt64(start - blockStart)
+    if state.pointee.allocatesBlack { MarkPattern.set(from: start, to: limit, step: laneClass.cellBytes) }
+    info.pointee.isZeroed = !descriptor.pointee.needsZeroing
+    if descriptor.pointee.needsZeroing && laneClass.hasReferences {
+      UnsafeMutableRawPointer(bitPattern: start)!.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+      info.pointee.isZeroed = true
+    }
+    info.pointee.start = start
+    info.pointee.next = limit
+    run.pointee.limit = limit
+    heap.noteHandedOut(bytes, scannable: laneClass.hasReferences, black: state.pointee.allocatesBlack, by: self)
+  }
+
+  /// Adds the cells allocated from the run since it was handed out to the statistics.
+  private func countAllocations(_ lane: Int, _ laneClass: LaneClass) {
+    let used = Int(run(lane).pointee.cursor - info(lane).pointee.start)
+    info(lane).pointee.start = run(lane).pointee.cursor
+    heap.noteAllocated(bytes: used, objects: used / laneClass.cellBytes)
+  }
+
+  // MARK: Blocks
+
+  /// Gets a block with free cells: swept, to be swept, or fresh.
+  private func openBlock(_ lane: Int, _ laneClass: LaneClass) throws(OutOfMemory) {
+    if let block = heap.takePartialBlock(lane, for: self) {
+      adopt(block, lane, laneClass)
+      return
+    }
+    let fresh = try heap.acquireRun(
+      blocks: laneClass.blocksPerRun, for: self, orElse: { heap.takePartialBlock(lane, for: self) })
+    switch fresh {
+    case .other(let block): adopt(block, lane, laneClass)
+    case .run(let block, let isZero):
+      heap.describeCells(block, lane: lane, laneClass, epoch: state.pointee.epoch, isZero: isZero)
+      adopt(block, lane, laneClass)
+    }
+  }
+
+  private func adopt(_ block: Int, _ lane: Int, _ laneClass: LaneClass) {
+    let start = addressMap.address(ofBlock: block)
+    let info = self.info(lane)
+    let run = self.run(lane)
+    run.pointee = Run(cursor: 0, limit: 0)
+    info.pointee.next = start + UInt(addressMap.descriptors[block].frontier)
+    info.pointee.end = start + UInt(laneClass.cellsPerRun * laneClass.cellBytes)
+    info.pointee.start = 0
+    info.pointee.blockPlusOne = UInt32(block + 1)
+    addressMap.descriptors[block].owner = run
+    if !info.pointee.isListed {
+      openLanes[state.pointee.openCount] = UInt32(lane)
+      state.pointee.openCount += 1
+      info.pointee.isListed = true
+    }
+  }
+
+  /// Gives the open block of `lane` back to its lane.
+  private func closeBlock(_ lane: Int, hasFreeCells: Bool) {
+    let info = self.info(lane)
+    let block = Int(info.pointee.blockPlusOne - 1)
+    let start = addressMap.address(ofBlock: block)
+    let descriptor = addressMap.descriptors + block
+    descriptor.pointee.frontier =
+      hasFreeCells ? UInt64(run(lane).pointee.cursor - start) : UInt64(info.pointee.end - start)
+    descriptor.pointee.owner = nil
+    info.pointee.blockPlusOne = 0
+    run(lane).pointee = Run(cursor: 0, limit: 0)
+    heap.putBack(block, lane: lane, hasFreeCells: hasFreeCells)
+  }
+
+  /// Gives back every open run: at the sweep handshake and on detaching. Unused black cells lose their mark.
+  func closeAllRuns() {
+    for i in 0..<state.pointee.openCount {
+      let lane = Int(openLanes[i])
+      info(lane).pointee.isListed = false
+      guard info(lane).pointee.blockPlusOne != 0 else { continue }
+      let laneClass = LayoutTable.laneClasses[lane]
+      let run = self.run(lane)
+      countAllocations(lane, laneClass)
+      let unused = Int(run.pointee.limit - run.pointee.cursor)
+      if state.pointee.allocatesBlack {
+        MarkPattern.clear(from: run.pointee.cursor, to: run.pointee.limit, step: laneClass.cellBytes)
+      }
+      heap.noteReturned(unused, scannable: laneClass.hasReferences, black: state.pointee.allocatesBlack)
+      closeBlock(lane, hasFreeCells: true)
+    }
+    state.pointee.openCount = 0
+  }
+
+  /// Marks what is left of the open runs: from here on this mutator allocates black.
+  func blackenOpenRuns() {
+    for i in 0..<state.pointee.openCount {
+      let lane = Int(openLanes[i])
+      guard info(lane).pointee.blockPlusOne != 0 else { continue }
+      let run = self.run(lane).pointee
+      MarkPattern.set(from: run.cursor, to: run.limit, step: LayoutTable.laneClasses[lane].cellBytes)
+      heap.state.pointee.blackBytes.wrappingAdd(Int(run.limit - run.cursor), ordering: .relaxed)
+    }
+    state.pointee.allocatesBlack = true
+  }
+
+  // MARK: Large objects
+
+  /// An object with a block run of its own, zeroed. `bytes` is rounded up to whole granules.
+  func allocateLarge(lane: Int, bytes: Int, zeroed: Bool) throws(OutOfMemory) -> UInt {
+    if state.pointee.poll.load(ordering: .relaxed) != 0 { safepoint() }
+    let laneClass = LayoutTable.laneClasses[lane]
+    let size = roundedToGranules(bytes)
+    let blocks = (size + Geometry.blockBytes - 1) / Geometry.blockBytes
+    payAssist()
+    guard case .run(let block, let isZero) = try heap.acquireRun(blocks: blocks, for: self, orElse: { nil }) else {
+      fatalError("tricolor: a large object has no other source of memory")
+    }
+    let start = addressMap.address(ofBlock: block)
+    if !isZero && (zeroed || laneClass.hasReferences) {
+      UnsafeMutableRawPointer(bitPattern: start)!.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+    }
+    if state.pointee.allocatesBlack { _ = addressMap.mark(start) }
+    heap.describeLarge(block, blocks: blocks, bytes: size, lane: lane, laneClass, epoch: state.pointee.epoch)
+    heap.noteHandedOut(size, scannable: laneClass.hasReferences, black: state.pointee.allocatesBlack, by: self)
+    heap.noteAllocated(bytes: size, objects: 1)
+    return start
+  }
+}
+
+/// Word-wise search of the allocation bitmap: which cells of a swept block are free.
+struct AllocationBits {
+  let map: AddressMap
+
+  /// The first cell at or after `from` whose bit is clear.
+  func firstFree(from: UInt, end: UInt, step: UInt) -> UInt? {
+    var cell = from
+    while cell + step <= end {
+      let granule = map.granule(of: cell)
+      if map.allocationBits[Int(granule >> 6)] & (1 << UInt64(granule & 63)) == 0 { return cell }
+      cell += step
+    }
+    return nil
+  }
+
+  /// The first address at or after `from` whose bit is set, `end` when there is none.
+  func firstAllocated(from: UInt, end: UInt) -> UInt {
+    let first = map.granule(of: from)
+    let last = map.granule(of: end &- 1)
+    var word = Int(first >> 6)
+    var bits = map.allocationBits[word] & (~0 << UInt64(first & 63))
+    while bits == 0 {
+      word += 1
+      if word > Int(last >> 6) { return end }
+      bits = map.allocationBits[word]
+    }
+    let granule = UInt(word) << 6 + UInt(bits.trailingZeroBitCount)
+    return min(end, map.base + granule << Geometry.granuleShift)
+  }
+}
+
+/// Sets or clears the mark bits of a range of cells, a word at a time. Cells of neighbouring runs share words: atomic.
+enum MarkPattern {
+  static func set(from start: UInt, to end: UInt, step: Int) {
+    forEachWord(from: start, to: end, step: step) { _ = tricolor_set_bits($0, $1) }
+  }
+  static func clear(from start: UInt, to end: UInt, step: Int) {
+    forEachWord(from: start, to: end, step: step) { tricolor_clear_bits($0, $1) }
+  }
+
+  @inline(__always) private static func forEachWord(
+    from start: UInt, to end: UInt, step: Int, _ body: (UnsafeMutablePointer<UInt64>, UInt64) -> Void
+  ) {
+    let map = addressMap
+    let granules = UInt(step >> 4)
+    var granule = map.granule(of: start)
+    let last = map.granule(of: end)
+    while granule < last {
+      let word = granule >> 6
+      let wordEnd = min(last, (word + 1) << 6)
+      var mask: UInt64 = 0
+      while granule < wordEnd {
+        mask |= 1 << UInt64(granule & 63)
+        granule += granules
+      }
+      body(map.markBits + Int(word), mask)
+    }
+  }
+}

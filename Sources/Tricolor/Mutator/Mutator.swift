@@ -1,0 +1,158 @@
+// The mutator a program sees: allocation, polls, blocking regions, roots. One pointer to pooled state, so that the allocation fast
+// path in the client's module is: load the run, add, compare, store, return.
+//
+// A copyable, non-Sendable struct and not a class or ~Copyable: the only shape that is fast in every context and does not crash
+// the 6.3 compiler when captured (docs/decisions.md, "Shape of the mutator").
+
+public import CTricolorShims
+import Synchronization
+import TricolorPlatform
+
+/// The heap cannot give more memory: thrown only under a hard limit, or when the reserved address range is used up.
+public struct OutOfMemory: Error, CustomStringConvertible, Sendable {
+  /// Bytes asked for.
+  public let requestedBytes: Int
+  public let reason: String
+  public var description: String { "out of managed memory: \(requestedBytes) bytes asked for, \(reason)" }
+}
+
+/// A thread's access to a heap, valid inside the `withMutator` call that gave it.
+@frozen public struct Mutator: ~BitwiseCopyable {
+  @usableFromInline let base: UnsafeMutableRawPointer
+
+  init(_ core: MutatorCore) { base = core.base }
+
+  var core: MutatorCore { MutatorCore(base: base) }
+}
+
+@available(*, unavailable, message: "a Mutator belongs to its thread; call withMutator on the other thread")
+extension Mutator: Sendable {}
+
+extension Mutator {
+  // MARK: Allocation
+
+  /// A new object holding `value`. Cost: about ten instructions when the run has room. References in `value` need no barrier: the
+  /// object is new, so either it is white and found from this stack, or black and the barrier's snapshot covers them.
+  @inlinable @inline(__always)
+  public func make<T: Managed>(_ value: T) throws(OutOfMemory) -> Reference<T> {
+    let run = (base + Int(T.slot.runOffset)).assumingMemoryBound(to: Run.self)
+    let cell = run.pointee.cursor
+    let next = cell &+ UInt(roundedToGranules(MemoryLayout<T>.size))
+    let address: UnsafeMutableRawPointer
+    if _fastPath(next <= run.pointee.limit) {
+      run.pointee.cursor = next
+      address = UnsafeMutableRawPointer(bitPattern: cell).unsafelyUnwrapped
+    } else {
+      address = try makeSlowly(T.self)
+    }
+    address.initializeMemory(as: T.self, to: value)
+    return Reference(unsafeAddress: address)
+  }
+
+  /// Bytes, all zero.
+  public func makeBytes(count: Int) throws(OutOfMemory) -> Reference<Bytes> {
+    let object = try allocate(.leaf, bytes: 8 + count, zeroed: true)
+    object.assumingMemoryBound(to: Int.self).pointee = count
+    return Reference(unsafeAddress: object)
+  }
+
+  /// A copy of `source`.
+  public func makeBytes(copying source: UnsafeRawBufferPointer) throws(OutOfMemory) -> Reference<Bytes> {
+    let object = try allocate(.leaf, bytes: 8 + source.count, zeroed: false)
+    object.assumingMemoryBound(to: Int.self).pointee = source.count
+    if let start = source.baseAddress { (object + 8).copyMemory(from: start, byteCount: source.count) }
+    return Reference(unsafeAddress: object)
+  }
+
+  /// Bytes of which `fill` must write every one: what it leaves is whatever the memory held.
+  public func makeBytes(
+    count: Int, fill: (UnsafeMutableRawBufferPointer) -> Void
+  ) throws(OutOfMemory) -> Reference<Bytes> {
+    let object = try allocate(.leaf, bytes: 8 + count, zeroed: false)
+    object.assumingMemoryBound(to: Int.self).pointee = count
+    fill(UnsafeMutableRawBufferPointer(start: object + 8, count: count))
+    tricolor_keep(UInt(bitPattern: object))
+    return Reference(unsafeAddress: object)
+  }
+
+  /// An array of `count` nil references.
+  public func makeArray<Element>(
+    of type: Element.Type, count: Int
+  ) throws(OutOfMemory) -> Reference<ReferenceArray<Element>> {
+    let object = try allocate(.referenceArray, bytes: 8 + 8 * count, zeroed: true)
+    object.assumingMemoryBound(to: Int.self).pointee = count
+    return Reference(unsafeAddress: object)
+  }
+
+  /// An array of `count` payload structs whose bytes are all zero (references nil).
+  public func makeElements<Element: Managed>(
+    of type: Element.Type, count: Int
+  ) throws(OutOfMemory) -> Reference<ElementArray<Element>> {
+    let layout = PayloadLayout.elementArray(of: type)
+    let object = try allocate(layout, bytes: 16 + count * MemoryLayout<Element>.stride, zeroed: true)
+    object.assumingMemoryBound(to: Int.self).pointee = count
+    return Reference(unsafeAddress: object)
+  }
+
+  /// A zeroed object of a layout registered by hand; `bytes` is its size (for `fixed` layouts the registered size).
+  public func allocate(_ layout: Layout, bytes: Int) throws(OutOfMemory) -> UnsafeMutableRawPointer {
+    try allocate(layout, bytes: bytes, zeroed: true)
+  }
+
+  func allocate(_ layout: Layout, bytes: Int, zeroed: Bool) throws(OutOfMemory) -> UnsafeMutableRawPointer {
+    precondition(bytes >= 0 && bytes <= 1 << 46, "object size \(bytes) is not in 0 ... 2^46 bytes")
+    let lane = LayoutTable.lane(of: layout, bytes: bytes)
+    let cellBytes = UInt(LayoutTable.laneClasses[lane].cellBytes)
+    if cellBytes == 0 {
+      let address = try core.allocateLarge(lane: lane, bytes: bytes, zeroed: zeroed)
+      return UnsafeMutableRawPointer(bitPattern: address)!
+    }
+    let run = core.run(lane)
+    let cell: UInt
+    if run.pointee.cursor &+ cellBytes <= run.pointee.limit {
+      cell = run.pointee.cursor
+      run.pointee.cursor = cell &+ cellBytes
+    } else {
+      cell = try core.allocateSlowly(lane: lane)
+    }
+    let object = UnsafeMutableRawPointer(bitPattern: cell)!
+    if zeroed && !core.info(lane).pointee.isZeroed {
+      object.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+    }
+    return object
+  }
+
+  @usableFromInline @inline(never)
+  func makeSlowly<T: Managed>(_ type: T.Type) throws(OutOfMemory) -> UnsafeMutableRawPointer {
+    if T.slot.runOffset == 0 { PayloadLayout.register(type) }
+    let lane = Int(T.slot.lane)
+    let size = roundedToGranules(MemoryLayout<T>.size)
+    let address =
+      size > Geometry.largestCell
+      ? try core.allocateLarge(lane: lane, bytes: size, zeroed: true) : try core.allocateSlowly(lane: lane)
+    return UnsafeMutableRawPointer(bitPattern: address)!
+  }
+
+  // MARK: Safepoints
+
+  /// A safepoint: answers the collector if it asks. Call it in loops that run long without allocating. Cost: a load and a branch.
+  @inlinable @inline(__always)
+  public func poll() {
+    if _slowPath(tricolor_load_flag(base + 16) != 0) { pollSlowly() }
+  }
+
+  @usableFromInline @inline(never) func pollSlowly() { core.safepoint() }
+
+  /// Runs `body`, which may block or compute for long, while the collector answers for this thread. `body` must not touch the heap.
+  @inline(never)
+  public func blocking<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+    core.park()
+    defer { core.unpark() }
+    return try body()
+  }
+
+  /// A root that holds `reference`.
+  public func root<Target>(_ reference: Reference<Target>?) -> Root<Target> {
+    Root(reference, mutator: core, heap: Heap.object(of: core.heap))
+  }
+}

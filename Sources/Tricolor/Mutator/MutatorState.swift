@@ -1,0 +1,115 @@
+// A mutator's record: one for each thread and heap, in its own mapping, pooled when its thread detaches and never unmapped while
+// the heap lives, so that other threads may look at a cursor at any time.
+//
+// The mapping: a header page, the run table (16 bytes a lane), what belongs to each open run, the barrier buffer, the list of
+// open lanes. Only touched pages cost memory; a thread that uses ten layouts touches about six.
+
+import CTricolorShims
+import Synchronization
+import TricolorPlatform
+
+/// Where a mutator's thread is, as the collector sees it.
+enum MutatorStatus {
+  /// Inside `withMutator`, running: only the thread itself answers handshakes.
+  static let running: UInt32 = 0
+  /// Not inside `withMutator`: no references anywhere, the collector answers.
+  static let outside: UInt32 = 1
+  /// In a blocking region: the collector answers and scans the recorded stack.
+  static let parked: UInt32 = 2
+  /// The collector is answering; the thread waits if it wants to go on.
+  static let held: UInt32 = 3
+  /// The heap is gone; the record waits for its thread to unmap it.
+  static let orphan: UInt32 = 4
+}
+
+/// Bits of a mutator's barrier mode, the same as in the thread's flag.
+enum BarrierMode {
+  static let off: UInt8 = 0
+  static let deletion: UInt8 = 1
+  static let insertion: UInt8 = 2
+}
+
+/// What belongs to an open run beside its cursor.
+struct RunInfo {
+  /// The head block plus one; 0, as in untouched memory, when the lane has none open.
+  var blockPlusOne: UInt32 = 0
+  /// Cells of the run read zero already.
+  var isZeroed = false
+  var isListed = false
+  /// Where the run began, and where the next one is looked for.
+  var start: UInt = 0
+  var next: UInt = 0
+  /// End of the last cell of the block run.
+  var end: UInt = 0
+}
+
+/// The header of a mutator's mapping.
+struct MutatorState: ~Copyable {
+  /// Offset 0: the run that a type without a lane finds. Always empty, so the first allocation takes the slow path.
+  var emptyRun = Run()
+  /// Offset 16: nonzero when the slow path of a poll must run.
+  let poll = Atomic<UInt32>(0)
+  let status = Atomic<UInt32>(MutatorStatus.outside)
+  /// The last handshake this mutator answered.
+  let answered = Atomic<UInt32>(0)
+  var barrierMode = BarrierMode.off
+  var allocatesBlack = false
+  /// The sweep epoch of blocks this mutator makes: advances at its answer to the sweep handshake.
+  var epoch: UInt32 = 0
+  var depth = 0
+  var openCount = 0
+  var bufferCount = 0
+  /// Bytes allocated while marking and not yet paid for; negative is credit.
+  var assistDebt = 0
+  var debtCycle = 0
+  /// Stack pointer recorded on parking, 0 outside.
+  var parkedStack: UInt = 0
+  /// Callee-saved registers recorded on parking.
+  var parkedRegisters: InlineArray<12, UInt> = .init(repeating: 0)
+  var stackBase: UInt = 0
+  var threadID: Int32 = 0
+  var heap: HeapCore
+  /// Next record in the heap's registry (or pool), and in the thread's list.
+  var nextInHeap: MutatorCore? = nil
+  var nextInThread: MutatorCore? = nil
+
+  init(heap: HeapCore) { self.heap = heap }
+}
+
+/// A handle to a mutator's mapping: the collector's view of a mutator.
+struct MutatorCore: Equatable {
+  static let runsOffset = 4096
+  static let infosOffset = runsOffset + Geometry.mostLanes * MemoryLayout<Run>.stride
+  static let bufferOffset = infosOffset + Geometry.mostLanes * MemoryLayout<RunInfo>.stride
+  static let bufferCapacity = 512
+  static let openOffset = bufferOffset + bufferCapacity * 8
+  static let mappedBytes = openOffset + Geometry.mostLanes * 4
+
+  let base: UnsafeMutableRawPointer
+
+  @inline(__always) var state: UnsafeMutablePointer<MutatorState> { base.assumingMemoryBound(to: MutatorState.self) }
+  @inline(__always) func run(_ lane: Int) -> UnsafeMutablePointer<Run> {
+    (base + MutatorCore.runsOffset).assumingMemoryBound(to: Run.self) + lane
+  }
+  @inline(__always) func info(_ lane: Int) -> UnsafeMutablePointer<RunInfo> {
+    (base + MutatorCore.infosOffset).assumingMemoryBound(to: RunInfo.self) + lane
+  }
+  @inline(__always) var buffer: UnsafeMutablePointer<UInt> {
+    (base + MutatorCore.bufferOffset).assumingMemoryBound(to: UInt.self)
+  }
+  @inline(__always) var openLanes: UnsafeMutablePointer<UInt32> {
+    (base + MutatorCore.openOffset).assumingMemoryBound(to: UInt32.self)
+  }
+  var heap: HeapCore { state.pointee.heap }
+
+  /// Maps a new record. Its run table reads zero: every run is empty.
+  static func map(heap: HeapCore) throws(PlatformError) -> MutatorCore {
+    let base = try AddressSpace.reserve(bytes: mappedBytes, alignment: AddressSpace.pageSize)
+    try AddressSpace.commit(base, bytes: mappedBytes)
+    precondition(MemoryLayout<MutatorState>.size <= runsOffset)
+    base.assumingMemoryBound(to: MutatorState.self).initialize(to: MutatorState(heap: heap))
+    return MutatorCore(base: base)
+  }
+
+  func unmap() { AddressSpace.unreserve(base, bytes: MutatorCore.mappedBytes) }
+}

@@ -1,0 +1,94 @@
+// Root handles: slots outside the managed heap that keep objects alive, in slabs that never move.
+//
+// A slot is treated like a field of an object that is scanned once, after all stacks (step 3): setting and clearing it take the
+// barrier. Slots are freed by whatever thread drops the last `Root`, attached or not, so freeing goes through the grey pool
+// directly. Freed slots form a list through their own words, tagged with bit 0 so that the root scan tells them from references.
+
+import CTricolorShims
+import Synchronization
+import TricolorPlatform
+
+struct RootTable: ~Copyable {
+  static let slotsPerSlab = 1022
+  let lock = FutexLock()
+  /// Slabs of 1024 words: the next slab's address, the number of slots in use at some time, the slots.
+  private var firstSlab: UnsafeMutablePointer<UInt>? = nil
+  /// Address of the first free slot, 0 when there is none.
+  private var firstFree: UInt = 0
+  private(set) var count = 0
+
+  /// A new slot, holding nothing.
+  mutating func take() -> UnsafeMutablePointer<UInt> {
+    lock.lock()
+    defer { lock.unlock() }
+    count += 1
+    if firstFree != 0 {
+      let slot = UnsafeMutablePointer<UInt>(bitPattern: firstFree)!
+      firstFree = slot.pointee & ~1
+      tricolor_store_word(UInt(bitPattern: slot), 0)
+      return slot
+    }
+    if firstSlab == nil || firstSlab![1] == RootTable.slotsPerSlab { addSlab() }
+    let slab = firstSlab!
+    slab[1] += 1
+    return slab + 1 + Int(slab[1])
+  }
+
+  private mutating func addSlab() {
+    let slab = UnsafeMutablePointer<UInt>.allocate(capacity: RootTable.slotsPerSlab + 2)
+    slab.initialize(repeating: 0, count: RootTable.slotsPerSlab + 2)
+    slab[0] = UInt(bitPattern: firstSlab)
+    firstSlab = slab
+  }
+
+  /// Frees a slot; its value has been shaded by the caller if it had to be.
+  mutating func give(_ slot: UnsafeMutablePointer<UInt>) {
+    lock.lock()
+    defer { lock.unlock() }
+    count -= 1
+    tricolor_store_word(UInt(bitPattern: slot), firstFree | 1)
+    firstFree = UInt(bitPattern: slot)
+  }
+
+  /// Calls `body` with every reference held. The lock is held throughout: taking and freeing handles waits.
+  mutating func forEachReference(_ body: (UInt) -> Void) {
+    lock.lock()
+    defer { lock.unlock() }
+    var slab = firstSlab
+    while let words = slab {
+      for i in 0..<Int(words[1]) {
+        let word = tricolor_load_word(UInt(bitPattern: words + 2 + i))
+        if word != 0 && word & 1 == 0 { body(word) }
+      }
+      slab = UnsafeMutablePointer(bitPattern: words[0])
+    }
+  }
+
+  deinit {
+    var slab = firstSlab
+    while let words = slab {
+      slab = UnsafeMutablePointer(bitPattern: words[0])
+      words.deallocate()
+    }
+  }
+}
+
+extension HeapCore {
+  /// Makes everything that root handles hold grey (step 3, after every stack).
+  func scanRoots() {
+    var chunk = state.pointee.grey.emptyChunk()
+    let map = addressMap
+    state.pointee.roots.forEachReference { reference in
+      if !map.isMarked(reference) { append(reference, to: &chunk) }
+    }
+    state.pointee.grey.add(chunk)
+  }
+
+  /// Shades what a dropped handle held, from any thread: the deletion half of the barrier, straight into the grey pool.
+  func shadeDropped(_ reference: UInt) {
+    guard isMarking, reference != 0, !addressMap.isMarked(reference) else { return }
+    var chunk = state.pointee.grey.emptyChunk()
+    append(reference, to: &chunk)
+    state.pointee.grey.add(chunk)
+  }
+}

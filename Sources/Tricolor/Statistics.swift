@@ -1,0 +1,184 @@
+// What a heap measured of itself: counters and histograms that threads add to without locks, and the snapshot a user reads.
+//
+// Histograms are log-linear: 16 steps a doubling (at most 6 % error) from 1 ns to 2^40 ns in 640 counters, so that recording is one
+// atomic add and the largest value is exact.
+
+import Synchronization
+import TricolorPlatform
+
+/// A histogram of durations in nanoseconds, in raw memory, recorded by any thread.
+struct DurationHistogram: ~Copyable {
+  private static let buckets = 640
+  private let counts: UnsafeMutablePointer<Atomic<Int>>
+  private let largest = Atomic<UInt64>(0)
+
+  init() {
+    counts = .allocate(capacity: DurationHistogram.buckets)
+    for i in 0..<DurationHistogram.buckets { (counts + i).initialize(to: Atomic(0)) }
+  }
+
+  deinit { counts.deallocate() }
+
+  func record(_ nanoseconds: UInt64) {
+    counts[DurationHistogram.bucket(nanoseconds)].wrappingAdd(1, ordering: .relaxed)
+    var seen = largest.load(ordering: .relaxed)
+    while nanoseconds > seen {
+      let result = largest.compareExchange(expected: seen, desired: nanoseconds, ordering: .relaxed)
+      if result.exchanged { break }
+      seen = result.original
+    }
+  }
+
+  static func bucket(_ value: UInt64) -> Int {
+    if value < 16 { return Int(value) }
+    let log = 63 - value.leadingZeroBitCount
+    return min(buckets - 1, (log - 3) * 16 + Int(value >> UInt64(log - 4)) - 16)
+  }
+
+  /// The largest value that falls into `bucket`.
+  static func upperBound(_ bucket: Int) -> UInt64 {
+    if bucket < 32 { return UInt64(bucket) }
+    let log = bucket / 16 + 3
+    return (UInt64(bucket % 16 + 17) << UInt64(log - 4)) - 1
+  }
+
+  func distribution() -> DurationDistribution {
+    var total = 0
+    var copy = [Int](repeating: 0, count: DurationHistogram.buckets)
+    for i in 0..<DurationHistogram.buckets {
+      copy[i] = counts[i].load(ordering: .relaxed)
+      total += copy[i]
+    }
+    let maximum = largest.load(ordering: .relaxed)
+    func quantile(_ fraction: Double) -> UInt64 {
+      let rank = Int((Double(total) * fraction).rounded(.up))
+      var passed = 0
+      for i in 0..<DurationHistogram.buckets {
+        passed += copy[i]
+        if passed >= max(1, rank) { return min(maximum, DurationHistogram.upperBound(i)) }
+      }
+      return maximum
+    }
+    if total == 0 { return DurationDistribution() }
+    return DurationDistribution(
+      count: total, p50: quantile(0.5), p99: quantile(0.99), p999: quantile(0.999), max: maximum)
+  }
+}
+
+/// Quantiles of a set of durations, in nanoseconds.
+public struct DurationDistribution: Sendable, Equatable {
+  public var count = 0
+  public var p50: UInt64 = 0
+  public var p99: UInt64 = 0
+  public var p999: UInt64 = 0
+  public var max: UInt64 = 0
+}
+
+/// CPU time the collector took, in nanoseconds, by who paid.
+public struct CollectorCPU: Sendable, Equatable {
+  /// The collector thread while marking.
+  public var background: UInt64 = 0
+  /// Mutators that allocated ahead of the pacer.
+  public var assist: UInt64 = 0
+  /// Idle-priority workers.
+  public var idle: UInt64 = 0
+  public var sweep: UInt64 = 0
+  /// Returning pages to the system.
+  public var scavenge: UInt64 = 0
+
+  public var total: UInt64 { background + assist + idle + sweep + scavenge }
+}
+
+/// A consistent-enough reading of a heap's counters. Bytes, nanoseconds and counts.
+public struct HeapStatistics: Sendable {
+  public var gcPercent: Int?
+  /// The memory limit in force, nil when there is none.
+  public var limitBytes: Int?
+  /// Finished cycles by cause, and in all.
+  public var cyclesByCause: [CycleCause: Int] = [:]
+  public var cycles = 0
+  public var cpu = CollectorCPU()
+  /// Every interval in which the collector held a mutator (handshake work), by wall clock and by the thread's CPU time.
+  public var holds = DurationDistribution()
+  public var holdCPU = DurationDistribution()
+  /// Holds, assists, sweeping for allocation and waits for memory.
+  public var stalls = DurationDistribution()
+  public var timeToSafepoint = DurationDistribution()
+  /// Bytes marked by the last cycle plus handed out since.
+  public var liveBytes = 0
+  public var markedLiveBytes = 0
+  public var goalBytes = 0
+  public var peakLiveBytes = 0
+  /// Resident memory of the whole process, and its peak as sampled by the heap.
+  public var residentBytes = 0
+  public var peakResidentBytes = 0
+  /// Bytes of blocks in use, of free blocks that hold pages, and of side tables and buffers.
+  public var usedBlockBytes = 0
+  public var heldFreeBytes = 0
+  public var metadataBytes = 0
+  public var allocatedBytes = 0
+  public var allocatedObjects = 0
+  public var markedBytes = 0
+  public var markedObjects = 0
+  /// Wall time spent marking and CPU time spent marking, over all cycles.
+  public var markNanoseconds: UInt64 = 0
+  public var releasedBytes = 0
+  public var mutators = 0
+  public var roots = 0
+  /// Mutators that took longer than 10 ms to answer a handshake.
+  public var slowSafepoints = 0
+  /// The thread (its kernel id) that was slow last, 0 when none was.
+  public var slowSafepointThread: Int32 = 0
+}
+
+/// The live counters behind `HeapStatistics`.
+struct StatisticsCounters: ~Copyable {
+  let allocatedBytes = Atomic<Int>(0)
+  let allocatedObjects = Atomic<Int>(0)
+  let markedBytes = Atomic<Int>(0)
+  let markedObjects = Atomic<Int>(0)
+  let peakLive = Atomic<Int>(0)
+  let peakResident = Atomic<Int>(0)
+  let scannedStackBytes = Atomic<Int>(0)
+  let background = Atomic<UInt64>(0)
+  let assist = Atomic<UInt64>(0)
+  let idle = Atomic<UInt64>(0)
+  let sweep = Atomic<UInt64>(0)
+  let scavenge = Atomic<UInt64>(0)
+  let markNanoseconds = Atomic<UInt64>(0)
+  let slowSafepoints = Atomic<Int>(0)
+  let slowThread = Atomic<Int32>(0)
+  let failedReleases = Atomic<Int>(0)
+  let growthCycles = Atomic<Int>(0)
+  let limitCycles = Atomic<Int>(0)
+  let forcedCycles = Atomic<Int>(0)
+  let periodicCycles = Atomic<Int>(0)
+  let holds = DurationHistogram()
+  let holdCPU = DurationHistogram()
+  let stalls = DurationHistogram()
+  let timeToSafepoint = DurationHistogram()
+
+  func notePeakLive(_ bytes: Int) { raise(peakLive, bytes) }
+  func notePeakResident(_ bytes: Int) { raise(peakResident, bytes) }
+
+  @inline(__always) private func raise(_ peak: borrowing Atomic<Int>, _ value: Int) {
+    if value > peak.load(ordering: .relaxed) { peak.max(value, ordering: .relaxed) }
+  }
+
+  func noteHold(wall: UInt64, cpu: UInt64) {
+    holds.record(wall)
+    holdCPU.record(cpu)
+    stalls.record(wall)
+  }
+
+  /// A mutator took `nanoseconds` to reach its safepoint; more than 10 ms is counted, with the slowest thread's name.
+  func noteAnswer(thread: Int32, nanoseconds: UInt64) {
+    timeToSafepoint.record(nanoseconds)
+    if nanoseconds > 10_000_000 {
+      slowSafepoints.wrappingAdd(1, ordering: .relaxed)
+      slowThread.store(thread, ordering: .relaxed)
+    }
+  }
+
+  func noteStall(_ nanoseconds: UInt64) { stalls.record(nanoseconds) }
+}
