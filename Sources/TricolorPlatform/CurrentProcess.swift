@@ -11,7 +11,7 @@ public enum CurrentProcess {
   public static func peakResidentBytes() -> Int {
     do {
       let status = try KernelFile("/proc/self/status")
-      if let kibibytes = status.read(limit: 8 << 10, { TextScan.number($0, after: "VmHWM:") }) {
+      if let kibibytes = status.read({ TextScan.number($0, after: "VmHWM:") }) {
         return Int(kibibytes) << 10
       }
       return peakByResourceUsage()
@@ -34,5 +34,17 @@ public enum CurrentProcess {
   /// The value of an environment variable, nil when it is not set.
   public static func environment(_ name: String) -> String? {
     getenv(name).map { String(cString: $0) }
+  }
+
+  /// The path of the program that runs, to run it again.
+  ///
+  /// - Throws: where /proc is not mounted.
+  public static func executablePath() throws(PlatformError) -> String {
+    var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let count = bytes.withUnsafeMutableBytes {
+      readlink("/proc/self/exe", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
+    }
+    guard count > 0 else { throw PlatformError(call: "readlink of /proc/self/exe", code: errno) }
+    return String(decoding: bytes[..<count], as: UTF8.self)
   }
 }

@@ -44,8 +44,8 @@ public struct ResidentSetReader: ~Copyable, Sendable {
   /// How many readings failed since the reader was made.
   public var failedReads: Int { failures.load(ordering: .relaxed) }
 
-  private static func residentPages(_ file: borrowing KernelFile) -> Int? {
-    file.read(limit: 256) { text in
+  private static func residentPages(_ file: KernelFile) -> Int? {
+    file.read { text in
       var index = 0
       guard TextScan.number(text, at: &index) != nil else { return nil }
       return TextScan.number(text, at: &index).map(Int.init)
