@@ -11,7 +11,7 @@ import CTricolorShims
 import Glibc
 import Synchronization
 
-/// The storage of an event: zeroed memory is an event that was never signalled. Used through `UnsafeMutablePointer<FutexEvent>`.
+/// The storage of an event: zeroed memory is an event that was never signalled. Used where it lies.
 public struct FutexEvent: ~Copyable, Sendable {
   @usableFromInline let counter = Atomic<UInt32>(0)
   @usableFromInline let waiters = Atomic<UInt32>(0)

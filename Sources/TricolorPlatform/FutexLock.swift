@@ -9,7 +9,7 @@
 import CTricolorShims
 import Synchronization
 
-/// The storage of a lock: zeroed memory is an unlocked one. Used through `UnsafeMutablePointer<FutexLock>`; not recursive, not
+/// The storage of a lock: zeroed memory is an unlocked one. Used where it lies, as a stored `let` or through a pointer; not recursive, not
 /// fair, and dead memory once nobody holds it: there is nothing to destroy.
 public struct FutexLock: ~Copyable, Sendable {
   @usableFromInline let word = Atomic<UInt32>(0)
