@@ -70,6 +70,7 @@ extension HeapCore {
     state.pointee.unsweptGarbage.store(garbage, ordering: .relaxed)
     state.pointee.pacing.endCycle(
       self, durationNanoseconds: record.markingEnded - record.markingStarted,
+      backgroundNanoseconds: record.backgroundNanoseconds,
       idleNanoseconds: record.idleNanoseconds, marked: record.marked, garbage: garbage)
     state.pointee.statistics.markNanoseconds.wrappingAdd(
       record.backgroundNanoseconds + record.idleNanoseconds + record.assistNanoseconds, ordering: .relaxed)

@@ -58,10 +58,6 @@ extension PacingState {
     heap.state.pointee.blackBytes.store(0, ordering: .relaxed)
     heap.state.pointee.statistics.scannedStackBytes.store(0, ordering: .relaxed)
     read(heap)
-    pacer.triggered = pacer.heapLive
-    pacer.heapScanWork = 0
-    pacer.stackScanWork = 0
-    pacer.globalsScanWork = 0
     pacer.startCycle(processors: heap.state.pointee.processors)
     publish(heap)
   }
@@ -88,7 +84,7 @@ extension PacingState {
 
   /// The cycle's marking is over.
   mutating func endCycle(
-    _ heap: HeapCore, durationNanoseconds: UInt64, idleNanoseconds: UInt64, marked: Int, garbage: Int
+    _ heap: HeapCore, durationNanoseconds: UInt64, backgroundNanoseconds: UInt64, idleNanoseconds: UInt64, marked: Int, garbage: Int
   ) {
     lock.lock()
     defer { lock.unlock() }
@@ -96,10 +92,14 @@ extension PacingState {
     let used = heap.state.pointee.blocks.usedBlocks.load(ordering: .relaxed)
     lastInUse.store(used * Geometry.blockBytes, ordering: .relaxed)
     lastGoal.store(Int(clamping: pacer.heapGoal()), ordering: .relaxed)
+    // Wall time of assists on more threads than processors can exceed what there is: the share is kept below one.
+    let available = Double(durationNanoseconds) * heap.state.pointee.processors
+    let background = min(0.5, Double(backgroundNanoseconds) / max(1, available))
+    let assists = min(Double(assistNanoseconds.load(ordering: .relaxed)), available * (0.95 - background))
     pacer.endCycle(
       durationNanoseconds: Int64(durationNanoseconds), processors: heap.state.pointee.processors,
-      assistNanoseconds: Int64(assistNanoseconds.load(ordering: .relaxed)),
-      idleNanoseconds: Int64(idleNanoseconds))
+      assistNanoseconds: Int64(assists), idleNanoseconds: Int64(idleNanoseconds),
+      backgroundUtilization: background)
     pacer.resetLive(bytesMarked: UInt64(marked))
     heap.state.pointee.liveBytes.wrappingSubtract(garbage, ordering: .relaxed)
     markedLive.store(marked, ordering: .relaxed)

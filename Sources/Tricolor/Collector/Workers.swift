@@ -78,6 +78,15 @@ extension HeapCore {
 
   // MARK: Idle workers
 
+  /// Heaps smaller than this are marked by the collector thread alone: more threads would cost more than they do.
+  private static let worthSharing = 4 << 20
+
+  /// Calls for the idle workers, when there is work for them.
+  func wakeIdleWorkers() {
+    if state.pointee.liveBytes.load(ordering: .relaxed) < HeapCore.worthSharing { return }
+    state.pointee.wakeWorkers.signalAll()
+  }
+
   /// The body of an idle worker: marks whenever there is grey work, at idle priority.
   func runIdleWorker() {
     while !state.pointee.stopping.load(ordering: .acquiring) {

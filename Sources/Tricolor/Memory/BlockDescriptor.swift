@@ -130,7 +130,7 @@ extension AddressMap {
     case .cells: break
     }
     let offset = UInt64(word - start)
-    let index = offset &* UInt64(descriptor.pointee.reciprocal) >> 32
+    let index = (offset &* UInt64(descriptor.pointee.reciprocal)) >> 32
     guard index < UInt64(descriptor.pointee.cellCount) else { return nil }
     let cell = start + UInt(index &* descriptor.pointee.cellBytes)
     return isAllocated(cell, in: descriptor, from: start) ? cell : nil
