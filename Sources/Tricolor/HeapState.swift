@@ -39,6 +39,8 @@ struct HeapState: ~Copyable {
   var pooledMutators: MutatorCore? = nil
   let mutatorCount = Atomic<Int>(0)
   let sweepEpoch = Atomic<UInt32>(1)
+  /// The lane whose unswept blocks mutators help with.
+  let sweepCursor = Atomic<Int>(0)
 
   var grey = GreyPool()
   var blocks: BlockAllocator
@@ -99,7 +101,10 @@ extension HeapCore {
     switch phase {
     case .idle:
       if scannable { state.pointee.scannableBytes.wrappingAdd(bytes, ordering: .relaxed) }
-      if live >= state.pointee.trigger.load(ordering: .relaxed) { requestCycle(.growth) }
+      if live >= state.pointee.trigger.load(ordering: .relaxed) {
+        requestCycle(.growth)
+        if state.pointee.unsweptGarbage.load(ordering: .relaxed) > 0 { helpSweep() }
+      }
     case .finished: break
     default: mutator.owe(bytes)
     }

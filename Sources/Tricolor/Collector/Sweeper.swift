@@ -71,16 +71,33 @@ extension HeapCore {
     return live
   }
 
-  /// Overwrites unmarked cells, so that a use after free reads nonsense (`GODEBUG=clobberfree=1`).
+  /// Overwrites cells that were allocated and are unmarked, so that a use after free reads nonsense (`GODEBUG=clobberfree=1`).
   private func clobberDeadCells(_ block: Int) {
     let map = addressMap
     let descriptor = map.descriptors[block]
     let start = map.address(ofBlock: block)
     for cell in 0..<Int(descriptor.cellCount) {
-      let address = start + UInt(cell) * UInt(descriptor.cellBytes)
-      if map.isMarked(address) { continue }
-      let words = UnsafeMutablePointer<UInt64>(bitPattern: address)!
+      let offset = UInt(cell) * UInt(descriptor.cellBytes)
+      let granule = map.granule(of: start + offset)
+      let wasLive = map.allocationBits[Int(granule >> 6)] & (1 << UInt64(granule & 63)) != 0
+      if map.isMarked(start + offset) || !(wasLive || UInt64(offset) < descriptor.frontier) { continue }
+      let words = UnsafeMutablePointer<UInt64>(bitPattern: start + offset)!
       words.update(repeating: 0xdead_beef_dead_beef, count: Int(descriptor.cellBytes) / 8)
+    }
+  }
+
+  /// Sweeps a few blocks for a mutator that allocates past the trigger: a cycle can begin only when the sweep is done.
+  func helpSweep() {
+    guard state.pointee.sweepPermitted.load(ordering: .acquiring) else { return }
+    let lanes = LayoutTable.laneCount
+    var left = 16
+    for _ in 1..<lanes where left > 0 {
+      let lane = state.pointee.sweepCursor.load(ordering: .relaxed) % (lanes - 1) + 1
+      while left > 0, let block = popUnswept(lane) {
+        sweepAndFile(block, lane: lane)
+        left -= 1
+      }
+      if left > 0 { state.pointee.sweepCursor.wrappingAdd(1, ordering: .relaxed) }
     }
   }
 
