@@ -5,7 +5,7 @@
 
 import Histogram
 import Synchronization
-import TricolorPlatform
+import Tricolor
 
 /// What one client thread works with. Used only by its own thread.
 public final class Client {
@@ -18,11 +18,18 @@ public final class Client {
   private let counter: OperationCounter
   private let latencies: UnsafeMutableBufferPointer<Histogram<UInt64>>
 
-  init(index: Int, seed: UInt64, quota: Int, kinds: Int, signals: RunSignals, counter: OperationCounter) {
+  private let meeting: Rendezvous
+  private var hasMet = false
+
+  init(
+    index: Int, seed: UInt64, quota: Int, kinds: Int, signals: RunSignals, counter: OperationCounter,
+    meeting: Rendezvous
+  ) {
     self.index = index
     self.quota = quota
     self.signals = signals
     self.counter = counter
+    self.meeting = meeting
     random = SplitMix64(seed: seed &+ UInt64(index) &* 0xD1B5_4A32_D192_ED03)
     latencies = .allocate(capacity: kinds)
     for kind in 0..<kinds { latencies.initializeElement(at: kind, to: Latencies.empty()) }
@@ -46,6 +53,18 @@ public final class Client {
   @inline(__always) public func record(kind: Int, nanoseconds: UInt64) {
     counter.add(1)
     latencies[kind].record(min(nanoseconds, Latencies.largest))
+  }
+
+  /// This client's work is done. Waits until all clients have come here or ended; then measuring ends, as by
+  /// `RunContext.endMeasuring`. What follows is the check. At most once.
+  public func endMeasuring(_ mutator: Mutator) {
+    hasMet = true
+    mutator.blocking { meeting.meet() }
+  }
+
+  /// Called when the client ends.
+  func leaveMeeting() {
+    if !hasMet { meeting.leave() }
   }
 
   /// The latencies recorded, by kind.

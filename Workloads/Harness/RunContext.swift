@@ -33,8 +33,8 @@ public final class RunContext: Sendable {
   /// Whether the user asked to end (SIGINT, SIGTERM).
   public var isInterrupted: Bool { Interrupt.wasReceived }
 
-  /// Whether a workload without clients should end, having done `operations`. Cheap.
-  @inline(__always) public func shouldStop(operations: Int) -> Bool {
+  /// Whether to end: the operations are done, time is up, or the user interrupts. Takes a lock: clients ask `Client.shouldStop`.
+  public var shouldStop: Bool {
     if case .operations(let most) = extent, operations >= most { return true }
     return signals.shouldEnd
   }
@@ -70,68 +70,87 @@ public final class RunContext: Sendable {
     state.withLock { state in state.directOperations + state.counters.reduce(0) { $0 + $1.value } }
   }
 
-  /// Runs `body` on `count` (by default `threads`) threads, each inside `withMutator`, and waits for all of them.
+  /// Runs `body` on `threads` threads, each inside `withMutator`, and waits for all of them.
   ///
-  /// Latencies and operations that clients record are added to the run's. Call it outside `withMutator`, or inside `Mutator.blocking`.
-  /// `extent` in operations is divided among the clients of each call.
+  /// Latencies and operations that clients record are added to the run's. Call it outside `withMutator`, or inside
+  /// `Mutator.blocking`. Where the extent is a number of operations, what is left of it is divided among the clients.
   ///
+  /// - Returns: what each client's `body` returned, by index.
   /// - Throws: the first error of a client; the others are told to stop.
-  public func runClients(
-    _ count: Int? = nil, _ body: @escaping @Sendable (Client, Mutator) throws -> Void
-  ) throws {
-    let count = count ?? threads
-    let failures = FirstFailure()
+  @discardableResult
+  public func runClients<Part: Sendable>(
+    _ body: @escaping @Sendable (Client, Mutator) throws -> Part
+  ) throws -> [Part] {
+    let parts = Parts<Part>(count: threads)
+    let quotas = self.quotas()
+    let meeting = Rendezvous(count: threads) { [unowned self] in self.endMeasuring() }
     var running: [NativeThread] = []
-    for index in 0..<count {
+    for index in 0..<threads {
       let counter = OperationCounter()
       state.withLock { $0.counters.append(counter) }
       do {
         running.append(
           try NativeThread.start(name: "client-\(index)") {
-            self.runClient(index, of: count, counter, failures, body)
+            self.runClient(index, quota: quotas[index], counter, meeting, parts, body)
           })
       } catch {
-        failures.note(error)
+        parts.note(error)
         signals.endTime()
+        for _ in index..<threads { meeting.leave() }
         break
       }
     }
     for thread in running { thread.join() }
-    if let error = failures.first { throw error }
+    return try parts.all()
   }
 
-  private func runClient(
-    _ index: Int, of count: Int, _ counter: OperationCounter, _ failures: FirstFailure,
-    _ body: @Sendable (Client, Mutator) throws -> Void
+  private func runClient<Part: Sendable>(
+    _ index: Int, quota: Int, _ counter: OperationCounter, _ meeting: Rendezvous, _ parts: Parts<Part>,
+    _ body: @Sendable (Client, Mutator) throws -> Part
   ) {
-    let quota = self.quota(index, of: count)
     do {
-      let histograms = try heap.withMutator { mutator in
+      let (part, histograms) = try heap.withMutator { mutator in
         let client = Client(
-          index: index, seed: self.seed, quota: quota, kinds: self.kinds.count, signals: self.signals, counter: counter)
-        try body(client, mutator)
-        return client.histograms()
+          index: index, seed: self.seed, quota: quota, kinds: self.kinds.count, signals: self.signals, counter: counter,
+          meeting: meeting)
+        defer { client.leaveMeeting() }
+        return (try body(client, mutator), client.histograms())
       }
       state.withLock { $0.merge(histograms) }
+      parts.set(index, part)
     } catch {
-      failures.note(error)
+      parts.note(error)
       signals.endTime()
     }
   }
 
-  private func quota(_ index: Int, of count: Int) -> Int {
-    guard case .operations(let all) = extent else { return .max }
-    return all / count + (index < all % count ? 1 : 0)
+  /// How many operations each client may do: an even division of what is left.
+  private func quotas() -> [Int] {
+    guard case .operations(let most) = extent else { return [Int](repeating: .max, count: threads) }
+    let left = max(0, most - operations)
+    return (0..<threads).map { left / threads + ($0 < left % threads ? 1 : 0) }
   }
 }
 
-/// The first error of several threads.
-private final class FirstFailure: Sendable {
-  private let error = Mutex<(any Error)?>(nil)
+/// What several threads returned, or the first error of any.
+private final class Parts<Part: Sendable>: Sendable {
+  private struct State {
+    var parts: [Part?]
+    var error: (any Error)?
+  }
+  private let state: Mutex<State>
 
-  var first: (any Error)? { error.withLock { $0 } }
+  init(count: Int) { state = Mutex(State(parts: Array(repeating: nil, count: count), error: nil)) }
 
-  func note(_ new: any Error) {
-    error.withLock { error in if error == nil { error = new } }
+  func set(_ index: Int, _ part: Part) { state.withLock { $0.parts[index] = part } }
+
+  func note(_ error: any Error) {
+    state.withLock { if $0.error == nil { $0.error = error } }
+  }
+
+  func all() throws -> [Part] {
+    let state = state.withLock { $0 }
+    if let error = state.error { throw error }
+    return state.parts.compactMap { $0 }
   }
 }

@@ -12,7 +12,8 @@ public typealias JSONValue = TricolorTelemetry.JSONValue
 
 /// A program that loads a heap in the way of some real one, measures, and checks its own data.
 ///
-/// `run` is called once, on a thread outside `withMutator`. It calls `context.endMeasuring()` when the work is done, checks its data, and returns.
+/// `run` is called once, on a thread outside `withMutator`. When the work is done
+/// it calls `context.endMeasuring()`, or every client calls its own; then it checks its data and returns.
 /// It returns early, with a result that is right for what was done, when `shouldStop` says so.
 public protocol Workload: Sendable {
   /// As typed: `tricolor run NAME`.
@@ -58,8 +59,8 @@ public enum Extent: Sendable, Equatable {
 
 /// What a workload knows at its end.
 public struct WorkloadResult: Sendable {
-  /// Operations done, as the workload defines them.
-  public var operations: Int
+  /// Operations done, as the workload defines them; nil for those that clients and context counted until `endMeasuring`.
+  public var operations: Int?
   /// Whether the check of its own data held.
   public var verified: Bool
   /// The workload's own figures: an object.
@@ -67,7 +68,9 @@ public struct WorkloadResult: Sendable {
   /// CPU nanoseconds per marked object where the workload measured them itself; otherwise the heap's own account is reported.
   public var markNanosecondsPerObject: Double?
 
-  public init(operations: Int, verified: Bool, figures: JSONValue, markNanosecondsPerObject: Double? = nil) {
+  public init(
+    operations: Int? = nil, verified: Bool, figures: JSONValue, markNanosecondsPerObject: Double? = nil
+  ) {
     self.operations = operations
     self.verified = verified
     self.figures = figures
