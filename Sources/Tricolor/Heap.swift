@@ -1,7 +1,7 @@
 // A managed heap: the object that programs make, enter and ask.
 //
 // The class is a thin owner of `HeapState`, which is raw memory so that no hot path touches a reference count. It owns the
-// collector thread and the idle workers, and ends them when the last user lets go of it.
+// collector thread and the marking workers, and ends them when the last user lets go of it.
 
 import CTricolorShims
 import Synchronization
@@ -65,8 +65,8 @@ public final class Heap: Sendable {
     let collector = try NativeThread.start(name: "tricolor-gc", priority: .normal) { core.runCollector() }
     threads.withLock { $0.append(collector) }
     let workers = max(1, Int(core.state.pointee.processors.rounded(.up)) - 1)
-    for index in 0..<workers {
-      let worker = try NativeThread.start(name: "tricolor-idle-\(index)", priority: .idle) { core.runIdleWorker() }
+    for index in 1...workers {
+      let worker = try NativeThread.start(name: "tricolor-mark-\(index)", priority: .normal) { core.runWorker(index) }
       threads.withLock { $0.append(worker) }
     }
   }
@@ -75,7 +75,7 @@ public final class Heap: Sendable {
     let state = core.state
     state.pointee.stopping.store(true, ordering: .releasing)
     state.pointee.wakeCollector.signalAll()
-    state.pointee.wakeWorkers.signalAll()
+    state.pointee.workersWanted.signalAll()
     state.pointee.grey.changed.signalAll()
     for thread in threads.withLock({ $0 }) { thread.join() }
     services.finish()

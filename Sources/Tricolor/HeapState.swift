@@ -25,13 +25,12 @@ struct HeapState: ~Copyable {
   let cyclesDone = Atomic<Int>(0)
   let wanted = Atomic<UInt32>(0)
   let stopping = Atomic<Bool>(false)
-  /// Wakes the collector thread; a handshake answered; a held thread released; a cycle ended; work for idle workers.
+  /// Wakes the collector thread; a handshake answered; a held thread released; a cycle ended; work for other markers.
   let wakeCollector = FutexEvent()
   let answers = FutexEvent()
   let released = FutexEvent()
   let cycleEnded = FutexEvent()
-  let wakeWorkers = FutexEvent()
-  let workersActive = Atomic<Int>(0)
+  let workersWanted = FutexEvent()
 
   /// Guards the registry, and the posting of handshakes against attach and detach.
   let registryLock = FutexLock()

@@ -80,7 +80,7 @@ public struct CollectorCPU: Sendable, Equatable {
   public var background: UInt64 = 0
   /// Mutators that allocated ahead of the pacer.
   public var assist: UInt64 = 0
-  /// Idle-priority workers.
+  /// Workers on processors that no mutator used.
   public var idle: UInt64 = 0
   public var sweep: UInt64 = 0
   /// Returning pages to the system.

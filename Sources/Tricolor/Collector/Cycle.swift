@@ -96,7 +96,7 @@ extension HeapCore {
     scanRoots()
     record.markingStarted = Clock.monotonic()
     state.pointee.phase.store(Phase.marking.rawValue, ordering: .sequentiallyConsistent)
-    wakeIdleWorkers()
+    wakeWorkers()
   }
 
   /// Steps 4 and 5: drain the grey set, and stop after a quiet round (I6).

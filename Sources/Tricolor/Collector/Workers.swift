@@ -1,9 +1,11 @@
-// Who marks: the collector thread in the background, idle-priority workers on processors nobody uses, and mutators that assist.
+// Who marks: the collector thread in the background, workers on processors that no mutator uses, and mutators that assist.
 //
-// Background marking is held to a quarter of the processors, as Go's is: on two processors one thread marks half of the time, in
-// slices of 200 µs, and sleeps between them, except when a caller of `collect()` waits, whose processor is free. Idle workers run
-// under SCHED_IDLE, so that they take only what is left. A mutator assists when its debt is not covered by credit that the others
-// have earned, in quanta of about 50 µs; only past the heap goal does it stay until the debt is paid.
+// Background marking is held to a quarter of the processors, as Go's is: on two processors the collector thread marks half of the
+// time, in slices of 200 µs, and sleeps between them. Processors that no mutator runs on are used in full: the collector thread
+// stops resting, and workers join, as many as there are such processors. All run at normal priority: a marker under SCHED_IDLE
+// that loses its processor keeps its chunk of grey work, and with it the end of the cycle, for tens of milliseconds
+// (docs/decisions.md, "Priority of workers"). A mutator assists when its debt is not covered by credit that the others have
+// earned, in quanta of about 50 µs; only past the heap goal does it stay until the debt is paid.
 
 import Synchronization
 import TricolorPlatform
@@ -18,21 +20,22 @@ extension HeapCore {
   /// One slice of marking on the collector thread; returns when it is over or nothing was left to take.
   func markInBackground(_ record: inout CycleRecord) {
     let began = Clock.monotonic()
+    let cpu = Clock.threadCPU()
     var marked = false
     while Clock.monotonic() - began < HeapCore.sliceNanoseconds {
       guard mark(budget: HeapCore.quantum) > 0 else { break }
       marked = true
     }
-    let busy = Clock.monotonic() - began
+    let busy = Clock.threadCPU() - cpu
     record.backgroundNanoseconds += busy
     state.pointee.statistics.background.wrappingAdd(busy, ordering: .relaxed)
     if state.pointee.grey.isQuiescent() { return }
-    rest(afterBusy: marked ? busy : 0, record)
+    rest(afterBusy: marked ? busy : 0)
   }
 
   /// Sleeps long enough to keep to the share, or until there is something to do.
-  private func rest(afterBusy busy: UInt64, _ record: CycleRecord) {
-    let share = record.cause == .forced ? 1 : min(1, 0.25 * state.pointee.processors)
+  private func rest(afterBusy busy: UInt64) {
+    let share = min(1, max(0.25 * state.pointee.processors, unusedProcessors))
     let pause = busy == 0 ? 1_000_000 : Int64(Double(busy) * (1 - share) / share)
     if pause <= 0 { return }
     state.pointee.grey.hungry.wrappingAdd(1, ordering: .relaxed)
@@ -76,41 +79,53 @@ extension HeapCore {
     revise()
   }
 
-  // MARK: Idle workers
+  // MARK: Workers
 
   /// Heaps smaller than this are marked by the collector thread alone: more threads would cost more than they do.
   private static let worthSharing = 4 << 20
 
-  /// Calls for the idle workers, when there is work for them.
-  func wakeIdleWorkers() {
+  /// Processors that no mutator of this heap runs on at the moment.
+  var unusedProcessors: Double {
+    state.pointee.registryLock.lock()
+    defer { state.pointee.registryLock.unlock() }
+    var running = 0
+    var next = state.pointee.mutators
+    while let mutator = next {
+      if mutator.state.pointee.status.load(ordering: .relaxed) == MutatorStatus.running { running += 1 }
+      next = mutator.state.pointee.nextInHeap
+    }
+    return max(0, state.pointee.processors - Double(running))
+  }
+
+  /// Calls for the workers, when there is work for them.
+  func wakeWorkers() {
     if state.pointee.liveBytes.load(ordering: .relaxed) < HeapCore.worthSharing { return }
-    state.pointee.wakeWorkers.signalAll()
+    state.pointee.workersWanted.signalAll()
   }
 
-  /// The body of an idle worker: marks whenever there is grey work, at idle priority.
-  func runIdleWorker() {
+  /// The body of worker `index` (from 1; the collector thread is 0): marks while there are more unused processors than markers
+  /// before it.
+  func runWorker(_ index: Int) {
     while !state.pointee.stopping.load(ordering: .acquiring) {
-      let seen = state.pointee.wakeWorkers.current()
-      if phase == .marking { markWhileMarking() }
-      _ = state.pointee.wakeWorkers.wait(past: seen, timeoutNanoseconds: -1)
+      let seen = state.pointee.workersWanted.current()
+      while phase == .marking { helpMarking(index) }
+      state.pointee.workersWanted.wait(past: seen)
     }
   }
 
-  private func markWhileMarking() {
-    while phase == .marking {
+  /// One quantum, or a short sleep when there is no processor or no work.
+  private func helpMarking(_ index: Int) {
+    var work = 0
+    if unusedProcessors >= Double(index + 1) {
       let began = Clock.threadCPU()
-      let work = mark(budget: 16 * HeapCore.quantum)
+      work = mark(budget: 4 * HeapCore.quantum)
       state.pointee.statistics.idle.wrappingAdd(Clock.threadCPU() - began, ordering: .relaxed)
-      if work == 0 { waitForGrey() }
     }
-  }
-
-  private func waitForGrey() {
+    if work > 0 { return }
     state.pointee.grey.hungry.wrappingAdd(1, ordering: .relaxed)
     defer { state.pointee.grey.hungry.wrappingSubtract(1, ordering: .relaxed) }
     let seen = state.pointee.grey.changed.current()
-    if phase != .marking { return }
-    _ = state.pointee.grey.changed.wait(past: seen, timeoutNanoseconds: 1_000_000)
+    if phase == .marking { state.pointee.grey.changed.wait(past: seen, timeoutNanoseconds: 1_000_000) }
   }
 }
 
