@@ -100,7 +100,14 @@ struct LimitedGroup {
   private static func passMemoryOn(in parent: String) throws(PlatformError) {
     let path = parent + "/cgroup.subtree_control"
     let passed = (try KernelFile.text(path) ?? "").split(whereSeparator: \.isWhitespace)
-    if !passed.contains("memory") { try KernelFile.write("+memory", to: path) }
+    guard !passed.contains("memory") else { return }
+    do {
+      try KernelFile.write("+memory", to: path)
+    } catch  where error.code == EBUSY {
+      throw PlatformError(
+        call: error.call, code: EBUSY,
+        detail: "processes sit in the group itself, so version 2 allows no limited group below it")
+    }
   }
 
   private static func hasLimit(_ directory: String, version: ControlGroupVersion) throws(PlatformError) -> Bool {
