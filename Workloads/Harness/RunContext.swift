@@ -41,9 +41,12 @@ public final class RunContext: Sendable {
 
   /// Starts --duration anew: for a workload whose preparation should not count against it.
   public func restartDuration() {
-    state.withLock { $0.deadlineStart = Clock.monotonic() }
+    state.withLock { $0.durationBegan = Clock.monotonic() }
     signals.restartTime()
   }
+
+  /// When --duration began to count.
+  var durationBegan: UInt64 { state.withLock { $0.durationBegan } }
 
   // MARK: Phases
 
@@ -52,6 +55,9 @@ public final class RunContext: Sendable {
     let now = PhaseMark(heap: heap, operations: operations)
     state.withLock { $0.enterPhase(name, now) }
   }
+
+  /// The phase that runs.
+  var phaseName: String { state.withLock { $0.phaseName } }
 
   /// The work is done: seconds, CPU and operations of the report end here. What follows is the check. Later calls change nothing.
   public func endMeasuring() {
@@ -95,7 +101,7 @@ public final class RunContext: Sendable {
           })
       } catch {
         parts.note(error)
-        signals.endTime()
+        signals.fail()
         for _ in index..<threads { meeting.leave() }
         break
       }
@@ -120,7 +126,7 @@ public final class RunContext: Sendable {
       parts.set(index, part)
     } catch {
       parts.note(error)
-      signals.endTime()
+      signals.fail()
     }
   }
 

@@ -1,6 +1,6 @@
-// What may end a run before its work is done: its time is up, or somebody sends SIGINT or SIGTERM.
+// What may end a run before its work is done: its time is up, a client failed, or somebody sends SIGINT or SIGTERM.
 //
-// Both are single flags that clients read with a plain load. The signal handler only stores one; a second signal of the same
+// All are single flags that clients read with a plain load. The signal handler only stores one; a second signal of the same
 // kind has the kernel's default effect, so a run that does not react can still be ended.
 
 import Glibc
@@ -9,10 +9,15 @@ import Synchronization
 /// Flags that end a run early. Safe from any thread.
 final class RunSignals: Sendable {
   private let timeIsUp = Atomic<Bool>(false)
+  private let hasFailed = Atomic<Bool>(false)
 
   /// Whether clients should end now.
-  @inline(__always) var shouldEnd: Bool { timeIsUp.load(ordering: .relaxed) || Interrupt.wasReceived }
+  @inline(__always) var shouldEnd: Bool {
+    timeIsUp.load(ordering: .relaxed) || hasFailed.load(ordering: .relaxed) || Interrupt.wasReceived
+  }
 
+  /// A client failed: the others need not go on.
+  func fail() { hasFailed.store(true, ordering: .relaxed) }
   func endTime() { timeIsUp.store(true, ordering: .relaxed) }
   func restartTime() { timeIsUp.store(false, ordering: .relaxed) }
 }

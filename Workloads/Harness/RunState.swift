@@ -8,17 +8,12 @@ import TricolorPlatform
 struct PhaseMark: Sendable {
   let time: UInt64
   let operations: Int
-  let cycles: Int
-  let allocatedBytes: Int
-  let residentBytes: Int
+  let statistics: HeapStatistics
 
   init(heap: Heap, operations: Int) {
-    let statistics = heap.statistics
+    statistics = heap.statistics
     time = Clock.monotonic()
     self.operations = operations
-    cycles = statistics.cycles
-    allocatedBytes = statistics.allocatedBytes
-    residentBytes = statistics.residentBytes
   }
 }
 
@@ -29,19 +24,27 @@ struct Phase: Sendable {
   let ended: PhaseMark
 
   var seconds: Double { Double(ended.time - began.time) / 1e9 }
+  var operations: Int { ended.operations - began.operations }
+  var cycles: Int { ended.statistics.cycles - began.statistics.cycles }
+}
+
+/// The end of measuring: clock, counters, and the process's CPU until then.
+struct Measured: Sendable {
+  let mark: PhaseMark
+  let cpu: UInt64
 }
 
 struct RunState: Sendable {
-  var deadlineStart = Clock.monotonic()
   let began = Clock.monotonic()
   let beganCPU = Clock.processCPU()
-  private(set) var phaseName = ""
-  private(set) var finished: [Phase] = []
-  private(set) var measured: (ended: UInt64, cpu: UInt64)? = nil
-  private var phaseBegan: PhaseMark? = nil
+  var durationBegan = Clock.monotonic()
   var counters: [OperationCounter] = []
   var directOperations = 0
+  private(set) var phaseName = ""
+  private(set) var finished: [Phase] = []
+  private(set) var measured: Measured? = nil
   private(set) var latencies: [Histogram<UInt64>]
+  private var phaseBegan: PhaseMark? = nil
 
   init(kinds: Int) { latencies = (0..<kinds).map { _ in Latencies.empty() } }
 
@@ -55,7 +58,7 @@ struct RunState: Sendable {
     guard measured == nil else { return }
     closePhase(now)
     phaseName = "check"
-    measured = (now.time, cpu)
+    measured = Measured(mark: now, cpu: cpu)
   }
 
   mutating func merge(_ histograms: [Histogram<UInt64>]) {

@@ -7,8 +7,8 @@ public struct UsageError: Error, CustomStringConvertible, Sendable, Equatable {
   /// An error in its own words; they should name the value and what is allowed.
   public init(_ description: String) { self.description = description }
 
-  /// "--threads is -1; allowed: 1 to 1024".
+  /// In the form of the settings' errors: `--threads: "-1" is not allowed; use 1 to 1024`.
   public init(option: String, value: String, allowed: String) {
-    description = "\(option) is \(value); allowed: \(allowed)"
+    description = "\(option): \"\(value)\" is not allowed; use \(allowed)"
   }
 }

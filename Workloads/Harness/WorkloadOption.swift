@@ -3,6 +3,9 @@
 // A table rather than property wrappers, because the command cannot know the workloads' options when it is compiled into
 // one `run` for all of them; what a workload does not declare is a usage error.
 
+import TricolorPacing
+import TricolorTelemetry
+
 /// One declared option, whatever its type.
 public protocol AnyWorkloadOption: Sendable {
   /// Without the dashes.
@@ -66,6 +69,38 @@ extension WorkloadOption where Value == Double {
       defaultText: "\(fallback)"
     ) { text in
       Double(text).flatMap { range.contains($0) ? $0 : nil }
+    }
+  }
+}
+
+extension WorkloadOption where Value == Int {
+  /// `--name SIZE` in bytes: 4096, 512KiB.
+  public static func size(_ name: String, default fallback: Int, help: String) -> WorkloadOption {
+    WorkloadOption(
+      name, placeholder: "SIZE", help: help, allowed: ByteSize.allowed, default: fallback,
+      defaultText: ByteSize.text(Int64(fallback))
+    ) { text in
+      do {
+        return Int(clamping: try ByteSize.parse(text, name: name))
+      } catch {
+        return nil
+      }
+    }
+  }
+}
+
+extension WorkloadOption where Value == UInt64 {
+  /// `--name TIME` in nanoseconds: 500ms, 1m30s.
+  public static func duration(_ name: String, default fallback: UInt64, help: String) -> WorkloadOption {
+    WorkloadOption(
+      name, placeholder: "TIME", help: help, allowed: DurationSetting.allowed, default: fallback,
+      defaultText: Figures.duration(fallback)
+    ) { text in
+      do {
+        return UInt64(try DurationSetting.parse(text, name: name))
+      } catch {
+        return nil
+      }
     }
   }
 }
@@ -148,4 +183,16 @@ public struct OptionValues: Sendable {
 
   /// Whether `option` was typed.
   public func has(_ option: any AnyWorkloadOption) -> Bool { texts[option.name] != nil }
+}
+
+extension Workload {
+  /// The help of its own options, a line each.
+  public static var optionsHelp: String {
+    let names = options.map { "  --\($0.name)" + ($0.placeholder.map { " \($0)" } ?? "") }
+    let width = (names.map(\.count).max() ?? 0) + 2
+    return zip(names, options).map { name, option in
+      let fallback = option.fallbackText.map { " (default: \($0))" } ?? ""
+      return Figures.filled(name, width) + option.help + fallback + "\n"
+    }.joined()
+  }
 }

@@ -1,0 +1,118 @@
+// `tricolor run`: options to a request, the request to a run, the run to files.
+//
+// A workload's own options are not known to the argument parser: it collects what it does not recognise, and the workload's table
+// reads that. For the same reason --help is an option of ours: it must know which workload was named.
+
+import ArgumentParser
+import Harness
+import TricolorPacing
+import TricolorPlatform
+import TricolorTelemetry
+
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Run a workload and report.",
+    discussion: "GOGC, GOMEMLIMIT and the other variables act on every run; tricolor workloads lists the workloads.",
+    helpNames: [])
+
+  @Argument(help: ArgumentHelp("Which workload.", valueName: "workload"))
+  var workload: String?
+
+  @Option(help: ArgumentHelp("Memory limit: 512MiB, 85%, auto or off. Wins over GOMEMLIMIT.", valueName: "SIZE"))
+  var memoryLimit: String?
+
+  @Option(help: ArgumentHelp("Growth in percent before the next cycle, or off. Wins over GOGC.", valueName: "N"))
+  var gogc: String?
+
+  @Option(help: ArgumentHelp("Run inside a memory control group with this hard limit.", valueName: "SIZE"))
+  var cgroup: String?
+
+  @Option(help: ArgumentHelp("Client threads.", valueName: "N"))
+  var threads: Int?
+
+  @Option(help: ArgumentHelp("What random numbers begin with.", valueName: "N"))
+  var seed: UInt64?
+
+  @Option(help: ArgumentHelp("How long, as 10s or 1m30s.", valueName: "TIME"))
+  var duration: String?
+
+  @Option(help: ArgumentHelp("How many operations, over all threads.", valueName: "N"))
+  var operations: Int?
+
+  @Option(help: ArgumentHelp("Write one JSON object to a file (- is standard output).", valueName: "FILE"))
+  var json: String?
+
+  @Option(help: ArgumentHelp("Write a page with pictures.", valueName: "FILE.html"))
+  var report: String?
+
+  @Option(help: ArgumentHelp("Write the cycles as a trace for ui.perfetto.dev.", valueName: "FILE"))
+  var trace: String?
+
+  @Flag(help: "Show no progress.")
+  var quiet = false
+
+  @Flag(name: [.long, .short], help: "Show help; with a workload, also its own options.")
+  var help = false
+
+  @Argument(parsing: .allUnrecognized, help: ArgumentHelp("The workload's own options.", valueName: "own options"))
+  var own: [String] = []
+
+  func run() throws {
+    if help { return try showHelp() }
+    guard let name = workload else { throw UsageError("run needs a workload; tricolor workloads lists them") }
+    let workload = try WorkloadTable.find(name)
+    let groupLimit = try cgroup.map(parseGroupLimit)
+    let request = try makeRequest(workload, groupLimit: groupLimit)
+    if let groupLimit { return try runConstrained(request, limitBytes: groupLimit) }
+    try runHere(request)
+  }
+
+  private func makeRequest(_ workload: any Workload.Type, groupLimit: Int64?) throws -> RunRequest {
+    let settings = try environmentSettings()
+    var texts = RunRequest.Texts()
+    texts.memoryLimit = memoryLimit
+    texts.gogc = gogc
+    texts.threads = threads
+    texts.seed = seed
+    texts.duration = duration
+    texts.operations = operations
+    texts.own = own
+    texts.isQuiet = quiet
+    texts.records = report != nil || trace != nil
+    let around = try groupLimit ?? MemoryGroup.current()?.hardLimit()
+    let variable = CurrentProcess.environment("GOMEMLIMIT") ?? ""
+    return try RunRequest(
+      workload: workload, texts, settings: settings, environmentHasLimit: !variable.isEmpty, cgroupLimit: around)
+  }
+
+  private func parseGroupLimit(_ text: String) throws(SettingsError) -> Int64 {
+    try ByteSize.parse(text, name: "--cgroup", minimum: Int64(ConstrainedRun.smallestLimit))
+  }
+
+  private func runHere(_ request: RunRequest) throws {
+    let files = try OutputFiles(json: json, report: report, trace: trace)
+    let finished = try Runner.run(request)
+    try files.write(finished)
+    guard finished.report.verified else { throw ExitCode.internalError }
+  }
+
+  private func runConstrained(_ request: RunRequest, limitBytes: Int64) throws {
+    let arguments = ConstrainedRun.childArguments(Array(CommandLine.arguments.dropFirst()))
+    switch try ConstrainedRun.run(arguments: arguments, limitBytes: limitBytes, request: request) {
+    case .exited(0): return
+    case .exited(let code): throw ExitCode(code)
+    case .oomKilled(let killed):
+      OutputFile.writeToStandardError(killed.killedSentence)
+      if let json { try OutputFile(json, option: "--json").write(killed.json.text() + "\n") }
+      throw ExitCode.oomKilled
+    }
+  }
+
+  private func showHelp() throws {
+    print(TricolorCommand.helpMessage(for: RunCommand.self))
+    guard let name = workload else { return }
+    let workload = try WorkloadTable.find(name)
+    print("\n\(name.uppercased()): \(workload.summary)")
+    print(workload.optionsHelp, terminator: "")
+  }
+}

@@ -1,0 +1,58 @@
+// The command line: parses, calls, prints. What is done lives in Harness and the workloads.
+//
+// Exit codes: 0 done, 3 the run was killed at its memory limit, 64 wrong input, 70 anything that should not happen.
+
+import ArgumentParser
+import Harness
+import TricolorPacing
+import TricolorPlatform
+
+@main
+struct TricolorCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tricolor",
+    abstract: "A managed heap under load: run workloads against the collector and its memory limit.",
+    subcommands: [RunCommand.self, TopologyCommand.self, WorkloadsCommand.self, ProbeCommand.self])
+
+  static func main() {
+    var command: any ParsableCommand
+    do {
+      command = try parseAsRoot()
+    } catch {
+      exit(withError: error)
+    }
+    do {
+      try command.run()
+    } catch let error as UsageError {
+      fail(error, code: .usage)
+    } catch let error as SettingsError {
+      fail(error, code: .usage)
+    } catch let error as ExitCode {
+      exit(withError: error)
+    } catch let error as CleanExit {
+      exit(withError: error)
+    } catch {
+      fail(error, code: .internalError)
+    }
+  }
+
+  private static func fail(_ error: any Error, code: ExitCode) -> Never {
+    OutputFile.writeToStandardError("tricolor: \(error)\n")
+    exit(withError: code)
+  }
+}
+
+extension ExitCode {
+  static let oomKilled = ExitCode(3)
+  static let usage = ExitCode(64)
+  static let internalError = ExitCode(70)
+}
+
+/// The settings of the environment.
+///
+/// - Throws: `SettingsError` for the first variable whose value is not allowed.
+func environmentSettings() throws -> Settings {
+  let (settings, errors) = Settings.parse { CurrentProcess.environment($0) }
+  if let first = errors.first { throw first }
+  return settings
+}

@@ -1,0 +1,20 @@
+// Every workload the command knows.
+
+import Classic
+import Harness
+
+/// The workloads by name.
+enum WorkloadTable {
+  static let all: [any Workload.Type] = ClassicWorkloads.all
+
+  /// The workload called `name`.
+  ///
+  /// - Throws: `UsageError` with the names there are.
+  static func find(_ name: String) throws(UsageError) -> any Workload.Type {
+    guard let workload = all.first(where: { $0.name == name }) else {
+      throw UsageError(
+        option: "WORKLOAD", value: name, allowed: all.map { $0.name }.joined(separator: ", "))
+    }
+    return workload
+  }
+}

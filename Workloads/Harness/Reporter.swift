@@ -1,0 +1,112 @@
+// The thread beside the clients: ends the run when its time is up, samples memory for the pictures, and shows progress.
+//
+// On a terminal one line is redrawn several times a second; elsewhere (a log, a file) a line every five seconds. Everything goes
+// to standard error, so that standard output holds the report alone.
+
+import Glibc
+import Synchronization
+import Tricolor
+import TricolorPlatform
+import TricolorTelemetry
+
+/// Watches one run on a thread of its own.
+final class Reporter: Sendable {
+  private static let tick: UInt64 = 100_000_000
+  private static let sparseTicks = 50
+
+  private let context: RunContext
+  private let title: String
+  private let showsProgress: Bool
+  private let isTerminal = isatty(2) == 1
+  private let began = Clock.monotonic()
+  private let samples = Mutex<[MemorySample]>([])
+  private let isStopping = Atomic<Bool>(false)
+  private let wake = FutexEvent()
+  private let keepsSamples: Bool
+
+  init(context: RunContext, title: String, showsProgress: Bool, keepsSamples: Bool) {
+    self.context = context
+    self.title = title
+    self.showsProgress = showsProgress
+    self.keepsSamples = keepsSamples
+  }
+
+  /// Runs `body` while watching.
+  func watch<R>(_ body: () throws -> R) throws -> R {
+    let thread = try NativeThread.start(name: "reporter") { self.run() }
+    defer {
+      isStopping.store(true, ordering: .relaxed)
+      wake.signalAll()
+      thread.join()
+      if showsProgress && isTerminal { write("\r\u{1B}[K") }
+    }
+    return try body()
+  }
+
+  /// What was sampled, in order.
+  var recorded: [MemorySample] { samples.withLock { $0 } }
+
+  private func run() {
+    var ticks = 0
+    while !isStopping.load(ordering: .relaxed) {
+      let seen = wake.current()
+      endTimeIfDue()
+      report(ticks)
+      ticks += 1
+      wake.wait(past: seen, timeoutNanoseconds: Int64(pause))
+    }
+    if keepsSamples { sample(context.heap.statistics) }
+  }
+
+  /// Until the next tick, or the end of the run's time if that is sooner.
+  private var pause: UInt64 {
+    guard case .nanoseconds(let most) = context.extent else { return Self.tick }
+    let passed = Clock.monotonic() - context.durationBegan
+    return passed < most ? min(Self.tick, most - passed) : Self.tick
+  }
+
+  private func endTimeIfDue() {
+    if case .nanoseconds(let most) = context.extent, Clock.monotonic() - context.durationBegan >= most {
+      context.signals.endTime()
+    }
+  }
+
+  private func report(_ ticks: Int) {
+    let isDue = showsProgress && (isTerminal ? ticks % 2 == 0 : ticks % Self.sparseTicks == Self.sparseTicks - 1)
+    guard keepsSamples || isDue else { return }
+    let statistics = context.heap.statistics
+    if keepsSamples { sample(statistics) }
+    if isDue { show(statistics) }
+  }
+
+  private func sample(_ statistics: HeapStatistics) {
+    let sample = MemorySample(
+      time: Clock.monotonic() - began, statistics: statistics, operations: context.operations)
+    samples.withLock { $0.append(sample) }
+  }
+
+  private func show(_ statistics: HeapStatistics) {
+    let line = progressLine(statistics)
+    write(isTerminal ? "\r\u{1B}[K" + String(line.prefix(terminalWidth - 1)) : line + "\n")
+  }
+
+  private func progressLine(_ statistics: HeapStatistics) -> String {
+    let seconds = Double(Clock.monotonic() - began) / 1e9
+    let operations = context.operations
+    let rate = seconds > 0 ? Int(Double(operations) / seconds) : 0
+    let limit = statistics.limitBytes.map { " of \(Figures.bytes($0))" } ?? ""
+    let limited = statistics.cyclesByCause[.limit] ?? 0
+    let phase = context.phaseName
+    return "\(title)\(phase.isEmpty ? "" : " \(phase)")  \(Figures.fixed(seconds, 1)) s  "
+      + "\(Figures.count(operations)) operations (\(Figures.count(rate))/s)  "
+      + "RSS \(Figures.bytes(statistics.residentBytes))\(limit)  \(statistics.cycles) cycles"
+      + (limited > 0 ? " (\(limited) by the limit)" : "")
+  }
+
+  private var terminalWidth: Int {
+    var size = winsize()
+    return ioctl(2, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 1 ? Int(size.ws_col) : 80
+  }
+
+  private func write(_ text: String) { OutputFile.writeToStandardError(text) }
+}

@@ -1,0 +1,170 @@
+// What is known of a run at its end, and how it becomes the JSON object that scripts read.
+//
+// The keys, their order and their units are a contract (docs, "tricolor run --json"): every report has all of them, also the one
+// that a parent process writes for a run the kernel killed. Seconds, operations, CPU and the heap's counters end where the
+// workload ended measuring; peaks are of the whole process.
+
+import Tricolor
+import TricolorTelemetry
+
+/// The figures of one run. Bytes and nanoseconds.
+public struct RunReport: Sendable {
+  /// A phase of the run.
+  public struct PhaseRow: Sendable {
+    public var name: String
+    public var seconds: Double
+    public var operations: Int
+    public var cycles: Int
+    /// Resident bytes at its end.
+    public var residentBytes: Int
+  }
+
+  /// The latencies of one kind of operation.
+  public struct KindRow: Sendable {
+    public var name: String
+    public var latency: LatencyFigures
+  }
+
+  public var workload: String
+  public var seed: UInt64
+  public var threads: Int
+  public var seconds = 0.0
+  public var operations = 0
+  public var latency = LatencyFigures()
+  public var kinds: [KindRow] = []
+  public var phases: [PhaseRow] = []
+  public var gcPercent: Int?
+  public var limitBytes: Int?
+  public var cgroupLimitBytes: Int?
+  /// The heap's counters where measuring ended.
+  public var collector = CollectorFigures()
+  /// Processors the collector planned with.
+  public var processors = 1.0
+  public var processCPUNanoseconds: UInt64 = 0
+  /// The largest live size of the heap, to the end of the check.
+  public var peakHeapBytes = 0
+  public var peakResidentBytes = 0
+  /// NUMA nodes the heap may use.
+  public var nodes = 1
+  /// The workload's own measurement, where it has one.
+  public var ownMarkNanosecondsPerObject: Double?
+  public var verified = false
+  public var oomKilled = false
+  public var interrupted = false
+  /// The workload's own figures.
+  public var figures: JSONValue = [:]
+
+  public init(workload: String, seed: UInt64, threads: Int) {
+    self.workload = workload
+    self.seed = seed
+    self.threads = threads
+  }
+}
+
+extension RunReport {
+  public var operationsPerSecond: Double { seconds > 0 ? Double(operations) / seconds : 0 }
+
+  /// Share of the CPU that the run could have used (wall time times processors) that went to the collector.
+  public var gcCPUFraction: Double {
+    let available = seconds * 1e9 * processors
+    return available > 0 ? Double(collector.cpuNanoseconds) / available : 0
+  }
+
+  /// Peak resident bytes over the limit.
+  public var overshootBytes: Int { limitBytes.map { max(0, peakResidentBytes - $0) } ?? 0 }
+
+  public var markNanosecondsPerObject: Double {
+    if let ownMarkNanosecondsPerObject { return ownMarkNanosecondsPerObject }
+    return collector.markedObjects > 0 ? Double(collector.markNanoseconds) / Double(collector.markedObjects) : 0
+  }
+
+  /// The object of `tricolor run --json`.
+  public var json: JSONValue {
+    .object(runMembers + collectorMembers + memoryMembers + outcomeMembers)
+  }
+
+  private var runMembers: [JSONValue.Member] {
+    [
+      .init("workload", .string(workload)), .init("seed", .unsigned(seed)), .init("threads", .integer(threads)),
+      .init("seconds", .float(seconds)), .init("operations", .integer(operations)),
+      .init("operationsPerSecond", .float(operationsPerSecond)),
+      .init("operationNanoseconds", .object(latency.members)), .init("gogc", .optional(gcPercent)),
+      .init("limitBytes", .optional(limitBytes)), .init("cgroupLimitBytes", .optional(cgroupLimitBytes)),
+    ]
+  }
+
+  private var collectorMembers: [JSONValue.Member] {
+    let safepoint = collector.timeToSafepoint
+    return [
+      .init("gcCycles", .integer(collector.cycles)),
+      .init("forcedCycles", .integer(collector.cycles(by: .forced))),
+      .init("gcCPUFraction", .float(gcCPUFraction)),
+      .init(
+        "gcCPUNanoseconds",
+        [
+          "background": .unsigned(collector.background), "assist": .unsigned(collector.assist), "idle": .unsigned(collector.idle),
+          "sweep": .unsigned(collector.sweep), "scavenge": .unsigned(collector.scavenge),
+        ]), .init("processCPUNanoseconds", .unsigned(processCPUNanoseconds)),
+      .init("pauseNanoseconds", collector.holds.json), .init("pauseCPUNanoseconds", collector.holdCPU.json),
+      .init("mutatorStallNanoseconds", collector.stalls.json),
+      .init(
+        "timeToSafepointNanoseconds",
+        ["p50": .unsigned(safepoint.p50), "p99": .unsigned(safepoint.p99), "max": .unsigned(safepoint.max)]),
+    ]
+  }
+
+  private var memoryMembers: [JSONValue.Member] {
+    [
+      .init("heapLiveBytes", .integer(collector.liveBytes)), .init("heapGoalBytes", .integer(collector.goalBytes)),
+      .init("peakHeapBytes", .integer(peakHeapBytes)), .init("peakRSSBytes", .integer(peakResidentBytes)),
+      .init("rssOvershootBytes", .integer(overshootBytes)),
+      .init("allocatedBytes", .integer(collector.allocatedBytes)),
+      .init("allocatedObjects", .integer(collector.allocatedObjects)),
+      .init("markedBytes", .integer(collector.markedBytes)),
+      .init("markedObjects", .integer(collector.markedObjects)),
+      .init("markNanosecondsPerObject", .float(markNanosecondsPerObject)),
+      .init("releasedBytes", .integer(collector.releasedBytes)), .init("numa", numa),
+    ]
+  }
+
+  /// With one node everything is local; with several the heap does not tell them apart yet, and null is not a claim.
+  private var numa: JSONValue {
+    let isOne = nodes == 1
+    return [
+      "nodes": .integer(nodes), "localAllocatedBytes": isOne ? .integer(collector.allocatedBytes) : .null,
+      "remoteAllocatedBytes": isOne ? 0 : .null, "localMarkedBytes": isOne ? .integer(collector.markedBytes) : .null,
+      "remoteMarkedBytes": isOne ? 0 : .null,
+    ]
+  }
+
+  private var outcomeMembers: [JSONValue.Member] {
+    [.init("verified", .bool(verified)), .init("oomKilled", .bool(oomKilled)), .init("result", result)]
+  }
+
+  /// The workload's own figures, then what the harness knows beyond the contract's keys: phases, kinds, cycles by cause.
+  private var result: JSONValue {
+    var members: [JSONValue.Member] = []
+    if case .object(let own) = figures { members = own }
+    members.append(.init("interrupted", .bool(interrupted)))
+    members.append(
+      .init(
+        "cyclesByCause",
+        .object(CycleCause.allCases.map { .init($0.label, .integer(collector.cycles(by: $0))) })))
+    members.append(
+      .init(
+        "kinds",
+        .object(kinds.map { .init($0.name, .object([.init("count", .integer($0.latency.count))] + $0.latency.members)) })
+      ))
+    members.append(.init("phases", .array(phases.map(\.json))))
+    return .object(members)
+  }
+}
+
+extension RunReport.PhaseRow {
+  var json: JSONValue {
+    [
+      "name": .string(name), "seconds": .float(seconds), "operations": .integer(operations),
+      "cycles": .integer(cycles), "rssBytes": .integer(residentBytes),
+    ]
+  }
+}

@@ -1,0 +1,82 @@
+// A run as asked for on the command line, checked: whatever is in a request may be run.
+
+import Tricolor
+import TricolorPacing
+import TricolorPlatform
+
+/// What to run, and how.
+public struct RunRequest: Sendable {
+  public let workload: any Workload.Type
+  public let own: OptionValues
+  public let threads: Int
+  public let seed: UInt64
+  public let extent: Extent
+  /// The environment's settings, with those of the command line in their place.
+  public let settings: Settings
+  public let showsProgress: Bool
+  /// Whether events and samples are kept for pictures.
+  public let records: Bool
+
+  /// The command line's texts, nil where an option was not given.
+  public struct Texts: Sendable {
+    public var memoryLimit: String?
+    public var gogc: String?
+    public var threads: Int?
+    public var seed: UInt64?
+    public var duration: String?
+    public var operations: Int?
+    public var own: [String] = []
+    public var isQuiet = false
+    public var records = false
+
+    public init() {}
+  }
+
+  /// What randomness begins with unless --seed is given.
+  public static let defaultSeed: UInt64 = 20_261_123
+
+  /// Checks everything that can be wrong before the run.
+  ///
+  /// - Parameters:
+  ///   - cgroupLimit: the memory limit the run will have around it, nil for none.
+  /// - Throws: `UsageError` or `SettingsError` for the first value that is not allowed.
+  public init(
+    workload: any Workload.Type, _ texts: Texts, settings: Settings, environmentHasLimit: Bool, cgroupLimit: Int64?
+  ) throws {
+    self.workload = workload
+    own = try OptionValues(texts.own, of: workload.name, table: workload.options)
+    _ = try workload.init(options: own)
+    threads = try RunRequest.threads(texts.threads, workload)
+    seed = texts.seed ?? RunRequest.defaultSeed
+    extent = try RunRequest.extent(texts) ?? workload.defaultExtent
+    showsProgress = !texts.isQuiet
+    records = texts.records
+    var settings = settings
+    if let gogc = texts.gogc { settings.gcPercent = try GCPercent.parse(gogc, name: "--gogc") }
+    if let limit = texts.memoryLimit {
+      settings.memoryLimit = try MemoryLimit.parse(limit, name: "--memory-limit")
+    } else if !environmentHasLimit && cgroupLimit != nil {
+      settings.memoryLimit = .auto
+    }
+    self.settings = settings
+  }
+
+  private static func threads(_ asked: Int?, _ workload: any Workload.Type) throws -> Int {
+    let most = workload.mostThreads
+    guard let asked else { return min(most, try Processors.current().planned) }
+    guard (1...most).contains(asked) else {
+      throw UsageError(option: "--threads", value: "\(asked)", allowed: most == 1 ? "1" : "1 to \(most)")
+    }
+    return asked
+  }
+
+  private static func extent(_ texts: Texts) throws -> Extent? {
+    if let operations = texts.operations {
+      guard operations > 0 else { throw UsageError(option: "--operations", value: "\(operations)", allowed: "1 or more") }
+      guard texts.duration == nil else { throw UsageError("--duration and --operations exclude each other: give one") }
+      return .operations(operations)
+    }
+    guard let duration = texts.duration else { return nil }
+    return .nanoseconds(UInt64(try DurationSetting.parse(duration, name: "--duration")))
+  }
+}

@@ -1,0 +1,96 @@
+// One run from its request to its report: makes the heap, lets the workload work while the reporter watches, and gathers.
+
+import Histogram
+import Synchronization
+import Tricolor
+import TricolorPacing
+import TricolorPlatform
+import TricolorTelemetry
+
+/// A finished run.
+public struct FinishedRun: Sendable {
+  public let report: RunReport
+  /// Empty unless the request asked for recording.
+  public let recording: RunRecording
+}
+
+/// Runs workloads.
+public enum Runner {
+  /// Runs to the end, or until SIGINT or SIGTERM.
+  ///
+  /// - Throws: `UsageError` for wrong input found late, `HeapError`, or whatever the workload failed with.
+  public static func run(_ request: RunRequest) throws -> FinishedRun {
+    Interrupt.catch()
+    let group = try MemoryGroup.current()
+    let nodes = try Topology.current().memoryNodes.count
+    let workload = try request.workload.init(options: request.own)
+    let heap = try Heap(configuration: .init(settings: request.settings))
+    let cycles = request.records ? CycleCollector(heap) : nil
+    let context = RunContext(
+      heap: heap, threads: request.threads, seed: request.seed, extent: request.extent,
+      kinds: request.workload.kinds)
+    let reporter = Reporter(
+      context: context, title: request.workload.name, showsProgress: request.showsProgress,
+      keepsSamples: request.records)
+    let result = try reporter.watch {
+      let result = try workload.run(context)
+      context.endMeasuring()
+      return result
+    }
+    var report = context.report(request, result)
+    report.cgroupLimitBytes = group?.hardLimit().map { Int(clamping: $0) }
+    report.nodes = max(1, nodes)
+    report.processors = try processors(request.settings)
+    return FinishedRun(
+      report: report, recording: RunRecording(samples: reporter.recorded, cycles: cycles?.finish() ?? []))
+  }
+
+  /// What the heap plans with: as many as the process may use, `GOMAXPROCS` at the most.
+  private static func processors(_ settings: Settings) throws -> Double {
+    let available = try Processors.current().available
+    return settings.maxProcessors.map { min(Double($0), available) } ?? available
+  }
+}
+
+extension RunContext {
+  fileprivate func report(_ request: RunRequest, _ result: WorkloadResult) -> RunReport {
+    let state = self.state.withLock { $0 }
+    guard let measured = state.measured else { preconditionFailure("the runner ends measuring before it reports") }
+    var report = RunReport(workload: request.workload.name, seed: seed, threads: threads)
+    report.seconds = Double(measured.mark.time - state.began) / 1e9
+    report.operations = result.operations ?? measured.mark.operations
+    report.processCPUNanoseconds = measured.cpu - state.beganCPU
+    report.kinds = zip(kinds, state.latencies).map { .init(name: $0, latency: LatencyFigures($1)) }
+    report.latency = LatencyFigures(state.latencies.reduce(into: Latencies.empty()) { $0.add($1) })
+    report.phases = state.finished.map {
+      .init(
+        name: $0.name, seconds: $0.seconds, operations: $0.operations, cycles: $0.cycles,
+        residentBytes: $0.ended.statistics.residentBytes)
+    }
+    report.collector = CollectorFigures(measured.mark.statistics)
+    report.gcPercent = measured.mark.statistics.gcPercent
+    report.limitBytes = measured.mark.statistics.limitBytes
+    report.peakHeapBytes = heap.statistics.peakLiveBytes
+    report.peakResidentBytes = CurrentProcess.peakResidentBytes()
+    report.ownMarkNanosecondsPerObject = result.markNanosecondsPerObject
+    report.verified = result.verified
+    report.interrupted = isInterrupted
+    report.figures = result.figures
+    return report
+  }
+}
+
+/// Gathers a heap's events on a task of its own, until asked for them.
+private final class CycleCollector: Sendable {
+  private let events = Mutex<[CycleEvent]>([])
+
+  init(_ heap: Heap) {
+    let stream = heap.events
+    Task.detached { [self] in
+      for await event in stream { events.withLock { $0.append(event) } }
+    }
+  }
+
+  /// What has come so far. Events of cycles that ended some milliseconds ago may be missing.
+  func finish() -> [CycleEvent] { events.withLock { $0 } }
+}
