@@ -9,6 +9,8 @@ final class HeapServices: Sendable {
   let core: HeapCore
   let limitSource: LimitSource
   let settings: Mutex<Settings>
+  /// Set by tests only (Testing.swift).
+  let cycleHook = Mutex<(@Sendable (CycleStep) -> Void)?>(nil)
   private let listeners = Mutex<[Int: AsyncStream<CycleEvent>.Continuation]>([:])
 
   init(core: HeapCore, settings: Settings) throws(PlatformError) {

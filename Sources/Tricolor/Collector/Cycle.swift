@@ -33,8 +33,8 @@ enum Phase: UInt8 {
   case finished
 }
 
-/// What a handshake asks of a mutator (design, section 4).
-enum Handshake: UInt32 {
+/// What a handshake asks of a mutator.
+@_spi(Testing) public enum Handshake: UInt32, Sendable {
   case none = 0
   /// Barrier on, both halves.
   case arm
@@ -81,6 +81,7 @@ extension HeapCore {
     settleMemory(&record)
     report(record)
     state.pointee.cyclesDone.store(record.number, ordering: .releasing)
+    passStep(.over)
     state.pointee.cycleEnded.signalAll()
   }
 
@@ -95,6 +96,7 @@ extension HeapCore {
     shakeHands(.roots)
     scanRoots()
     record.markingStarted = Clock.monotonic()
+    passStep(.marking)
     state.pointee.phase.store(Phase.marking.rawValue, ordering: .sequentiallyConsistent)
     wakeWorkers()
   }

@@ -17,11 +17,13 @@ extension HeapCore {
   func shakeHands(_ handshake: Handshake, whilePosting: () -> Void = {}) {
     state.pointee.postedAt.store(Clock.monotonic(), ordering: .relaxed)
     let sequence = post(handshake, whilePosting)
+    passStep(.posted(handshake))
     while true {
       let seen = state.pointee.answers.current()
-      if allAnswered(sequence, handshake) { return }
+      if allAnswered(sequence, handshake) { break }
       _ = state.pointee.answers.wait(past: seen, timeoutNanoseconds: HeapCore.patience)
     }
+    passStep(.answered(handshake))
   }
 
   private func post(_ handshake: Handshake, _ whilePosting: () -> Void) -> UInt32 {
