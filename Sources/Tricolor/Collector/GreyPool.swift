@@ -82,16 +82,6 @@ struct GreyPool: ~Copyable {
     return work
   }
 
-  /// Gives away a chunk with work and takes an empty one; the caller stays active.
-  mutating func exchangeFull(_ chunk: UnsafeMutablePointer<GreyChunk>) -> UnsafeMutablePointer<GreyChunk> {
-    lock.lock()
-    let empty = takeEmpty()
-    pool(chunk)
-    lock.unlock()
-    announce()
-    return empty
-  }
-
   /// Pools a chunk with work; the caller stays active with another one.
   mutating func give(_ chunk: UnsafeMutablePointer<GreyChunk>) {
     lock.lock()

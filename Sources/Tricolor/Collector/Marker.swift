@@ -28,6 +28,9 @@ struct Marker {
   static let slack = 64
 
   private let map = addressMap
+  private let base: UInt
+  private let markBits: UnsafeMutablePointer<UInt64>
+  private let scanWords: UnsafeMutablePointer<UInt64>
   private let heap: HeapCore
   private var chunk: UnsafeMutablePointer<GreyChunk>
   private var floor: UnsafeMutablePointer<UInt>
@@ -43,6 +46,9 @@ struct Marker {
     guard let chunk = heap.state.pointee.grey.enter() else { return nil }
     self.heap = heap
     self.chunk = chunk
+    base = map.base
+    markBits = map.markBits
+    scanWords = map.scanWords
     floor = GreyChunk.entries(chunk)
     ceiling = floor + GreyChunk.capacity
     top = floor + chunk.pointee.count
@@ -62,59 +68,87 @@ struct Marker {
   }
 
   /// Empties the stack through the ring. On return the ring is empty; entries are left on the stack only when the budget ran out.
+  ///
+  /// The loop keeps everything it needs in locals: fields of `self` would be reloaded after each call. Objects that a bitmap
+  /// describes and leaves are handled here; the rest goes through `scan`, which works on the fields.
   private mutating func drain(_ ring: UnsafeMutablePointer<UInt>, budget: Int) {
+    let base = self.base
+    let markBits = self.markBits
+    let scanWords = self.scanWords
+    var top = self.top
+    var left = budget &- cost
     var index = 0
     var inFlight = 0
-    var untilShare = 256
     while true {
       var next: UInt = 0
-      if top > floor && cost < budget {
+      if top != floor && left > 0 {
         top -= 1
         next = top.pointee
-        if next & 1 != 0 {
+        if _slowPath(next & 1 != 0) {
           top -= 1
+          self.top = top
           scanArray(top.pointee, from: Int(next >> 1))
+          top = self.top
           continue
         }
-        prefetch(next)
-        inFlight += 1
+        let offset = next &- base
+        tricolor_prefetch_for_write(UInt(bitPattern: markBits) &+ (offset >> 10) << 3)
+        if ScanWord.kind(scanWords[Int(bitPattern: offset >> Geometry.blockShift)]) != ScanWord.leaf {
+          tricolor_prefetch(next)
+        }
+        inFlight &+= 1
       } else if inFlight == 0 {
-        return
+        break
       }
       let edge = ring[index]
       ring[index] = next
-      index = (index + 1) & (Marker.ringSize - 1)
+      index = (index &+ 1) & (Marker.ringSize &- 1)
       if edge == 0 { continue }
-      inFlight -= 1
-      if map.mark(edge) { scan(edge) }
-      untilShare -= 1
-      if untilShare == 0 {
-        untilShare = 256
+      inFlight &-= 1
+      let offset = edge &- base
+      let mark = markBits + Int(bitPattern: offset >> 10)
+      let bit: UInt64 = 1 &<< (UInt64(offset) &>> 4)
+      if tricolor_load_bits(mark) & bit != 0 || !tricolor_set_bits(mark, bit) { continue }
+      let word = scanWords[Int(bitPattern: offset >> Geometry.blockShift)]
+      if _fastPath(ScanWord.kind(word) == ScanWord.bitmap) {
+        if _slowPath(top + Marker.slack > ceiling) {
+          self.top = top
+          spill()
+          top = self.top
+        }
+        var mask = ScanWord.mask(word)
+        while mask != 0 {
+          let reference = tricolor_load_word(edge &+ UInt(truncatingIfNeeded: mask.trailingZeroBitCount) &<< 3)
+          mask &= mask &- 1
+          top.pointee = reference
+          top += reference != 0 ? 1 : 0
+        }
+        let bytes = ScanWord.bytes(word)
+        tally.objects &+= 1
+        tally.bytes &+= bytes
+        tally.work &+= bytes
+        left &-= bytes &+ 16
+      } else {
+        self.top = top
+        scan(edge, word)
+        top = self.top
+        left = budget &- cost
+      }
+      if _slowPath(tally.objects & 255 == 0) {
+        self.top = top
         shareIfWanted()
+        top = self.top
       }
     }
+    self.top = top
   }
 
-  @inline(__always) private func prefetch(_ edge: UInt) {
-    tricolor_prefetch(UInt(bitPattern: map.markWord(of: edge)))
-    if ScanWord.kind(map.scanWords[map.block(of: edge)]) != ScanWord.leaf { tricolor_prefetch(edge) }
-  }
-
-  /// Pushes the references of a newly marked object.
-  @inline(__always) private mutating func scan(_ object: UInt) {
-    let word = map.scanWords[map.block(of: object)]
+  /// Counts a newly marked object that no bitmap describes and pushes its references.
+  @inline(never) private mutating func scan(_ object: UInt, _ word: UInt64) {
     let bytes = ScanWord.bytes(word)
     tally.objects += 1
     tally.bytes += bytes
     switch ScanWord.kind(word) {
-    case ScanWord.bitmap:
-      tally.work += bytes
-      ensureRoom()
-      var mask = ScanWord.mask(word)
-      while mask != 0 {
-        push(tricolor_load_word(object + UInt(mask.trailingZeroBitCount) << 3))
-        mask &= mask &- 1
-      }
     case ScanWord.leaf:
       if bytes == 0 { countLargeLeaf(object) }
     case ScanWord.references:
@@ -218,11 +252,9 @@ struct Marker {
     push(reference)
   }
 
-  /// Gives the full chunk to the pool, for others or for later, and goes on with an empty one.
-  @inline(never) private mutating func spill() {
-    chunk.pointee.count = top - floor
-    take(heap.state.pointee.grey.exchangeFull(chunk))
-  }
+  /// Gives the older half of a full stack to the pool, for others or for later. Half, so that a stack that moves about the
+  /// chunk's edge does not trade chunks at every step.
+  @inline(never) private mutating func spill() { giveOlderHalf() }
 
   /// Takes more work when the stack is empty; false when there is none.
   private mutating func refill() -> Bool {
@@ -244,12 +276,17 @@ struct Marker {
     guard heap.state.pointee.grey.hungry.load(ordering: .relaxed) > 0 else { return }
     let count = top - floor
     guard count >= 64 else { return }
+    giveOlderHalf()
+  }
+
+  /// Pools the older half of the stack and goes on with the younger one in a chunk of its own.
+  private mutating func giveOlderHalf() {
+    let count = top - floor
     var half = count / 2
     if floor[half] & 1 != 0 { half += 1 }
     let rest = count - half
     let other = heap.state.pointee.grey.emptyChunk()
-    let entries = GreyChunk.entries(other)
-    entries.update(from: floor + half, count: rest)
+    GreyChunk.entries(other).update(from: floor + half, count: rest)
     other.pointee.count = rest
     chunk.pointee.count = half
     let given = chunk

@@ -115,12 +115,13 @@ extension HeapCore {
 
   /// One quantum, or a short sleep when there is no processor or no work.
   private func helpMarking(_ index: Int) {
-    var work = 0
-    if unusedProcessors >= Double(index + 1) {
-      let began = Clock.threadCPU()
-      work = mark(budget: 4 * HeapCore.quantum)
-      state.pointee.statistics.idle.wrappingAdd(Clock.threadCPU() - began, ordering: .relaxed)
+    guard unusedProcessors >= Double(index + 1) else {
+      state.pointee.workersWanted.wait(past: state.pointee.workersWanted.current(), timeoutNanoseconds: 1_000_000)
+      return
     }
+    let began = Clock.threadCPU()
+    let work = mark(budget: 4 * HeapCore.quantum)
+    state.pointee.statistics.idle.wrappingAdd(Clock.threadCPU() - began, ordering: .relaxed)
     if work > 0 { return }
     state.pointee.grey.hungry.wrappingAdd(1, ordering: .relaxed)
     defer { state.pointee.grey.hungry.wrappingSubtract(1, ordering: .relaxed) }
