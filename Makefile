@@ -1,0 +1,56 @@
+# make run    the etcd-like store in a 256 MiB memory cgroup, about 15 seconds
+# make test   everything a change must pass (less than 10 minutes on two cores)
+# make bench  Tricolor and its peers in turns, with ratios
+# make docs   the manual of the library, as DocC pages
+# make format the formatter over all sources
+# Each does its own set-up and says what it does.
+
+SWIFT ?= swift
+TRICOLOR = .build/release/tricolor
+SOURCES = Package.swift Sources Workloads Tests
+DURATION ?= 15s
+CGROUP ?= 256MiB
+
+.PHONY: run test bench bench-quick docs format lint set-up build
+
+run: build
+	@if $(TRICOLOR) topology --json - | grep -q '"canMakeCgroup" *: *true'; then \
+	  echo "==> the etcd-like store, $(DURATION), in a cgroup of $(CGROUP) with GOMEMLIMIT=auto"; \
+	  GOMEMLIMIT=auto $(TRICOLOR) run etcd --cgroup $(CGROUP) --duration $(DURATION); \
+	else \
+	  echo "==> no memory cgroup can be made here; the etcd-like store, $(DURATION), under GOMEMLIMIT=230MiB alone"; \
+	  $(TRICOLOR) run etcd --memory-limit 230MiB --duration $(DURATION); \
+	fi
+
+test: set-up lint
+	@echo "==> debug build and the tests of each part"
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --skip ProtocolTests --skip LimitsTests
+	@echo "==> release build, the protocol under random programs, and real cgroups"
+	$(SWIFT) build -c release --build-tests
+	$(SWIFT) test -c release --skip-build --filter "ProtocolTests|LimitsTests"
+
+bench: build
+	@echo "==> Tricolor and its peers in turns"
+	python3 Benchmarks/compare.py $(TRICOLOR)
+
+bench-quick: build
+	python3 Benchmarks/compare.py --quick $(TRICOLOR)
+
+docs: set-up
+	@echo "==> symbol graphs and DocC pages of the library"
+	$(SWIFT) package dump-symbol-graph --minimum-access-level public
+
+format:
+	$(SWIFT) format --in-place --recursive $(SOURCES)
+
+lint:
+	@echo "==> the formatter's check"
+	$(SWIFT) format lint --strict --recursive $(SOURCES)
+
+build: set-up
+	@echo "==> release build"
+	$(SWIFT) build -c release --product tricolor
+
+set-up:
+	@sh Scripts/set-up.sh
