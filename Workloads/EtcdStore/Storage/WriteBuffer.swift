@@ -1,0 +1,56 @@
+// What has been written since the last batch commit: etcd buffers marshalled pairs until 100 ms or a number of operations
+// have passed, then hands them to its database. Here the database is nothing: a flush forgets the pairs.
+
+import Tricolor
+
+/// A buffered write: the revision's key bytes and the marshalled pair.
+struct BufferedPair: Managed {
+  nonisolated(unsafe) static var slot = TypeSlot()
+  var key: Reference<Bytes>?
+  var value: Reference<Bytes>?
+}
+
+struct WriteBuffer: Managed {
+  nonisolated(unsafe) static var slot = TypeSlot()
+  static let firstCapacity = 512
+  static let mostPairs = 2_000
+  static let mostNanoseconds: UInt64 = 100_000_000
+
+  var pairs: Reference<ReferenceArray<BufferedPair>>?
+  var pairCount = 0
+  var flushedAt: UInt64 = 0
+  /// Batches and pairs flushed so far.
+  var batches = 0
+  var flushedPairs = 0
+}
+
+extension Reference where Target == WriteBuffer {
+  /// Makes room for `count` more pairs.
+  func reserve(_ count: Int, _ m: Mutator) throws(OutOfMemory) {
+    let capacity = self.pairs?.count ?? 0
+    if self.pairCount + count <= capacity { return }
+    var larger = max(WriteBuffer.firstCapacity, capacity)
+    while larger < self.pairCount + count { larger *= 2 }
+    let grown = try m.makeArray(of: BufferedPair.self, count: larger)
+    if let pairs = self.pairs {
+      for index in 0..<self.pairCount { grown[index] = pairs[index] }
+    }
+    self.pairs = grown
+  }
+
+  /// Adds a pair; `reserve` has made room.
+  func append(_ pair: Reference<BufferedPair>) {
+    self.pairs.unsafelyUnwrapped[self.pairCount] = pair
+    self.pairCount += 1
+  }
+
+  /// Forgets the batch if it is large or old enough.
+  func flushIfDue(at now: UInt64) {
+    guard self.pairCount >= WriteBuffer.mostPairs || now &- self.flushedAt >= WriteBuffer.mostNanoseconds else { return }
+    self.batches += 1
+    self.flushedPairs += self.pairCount
+    self.flushedAt = now
+    self.pairCount = 0
+    self.pairs = nil
+  }
+}
