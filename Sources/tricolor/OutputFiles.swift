@@ -4,7 +4,7 @@ import Harness
 import TricolorTelemetry
 
 /// Where a run's report goes: standard output for people, and the files asked for.
-struct OutputFiles: ~Copyable {
+struct OutputFiles {
   private let json: OutputFile?
   private let page: OutputFile?
   private let trace: OutputFile?
@@ -15,7 +15,7 @@ struct OutputFiles: ~Copyable {
     self.trace = try Self.open(trace, "--trace")
   }
 
-  borrowing func write(_ run: FinishedRun) throws {
+  func write(_ run: FinishedRun) throws {
     if let trace { try trace.write(TraceEvents.text(run.recording, title: run.report.workload)) }
     if let page { try page.write(run.report.page(run.recording)) }
     if let json {

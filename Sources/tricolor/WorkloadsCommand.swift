@@ -17,4 +17,6 @@ struct WorkloadsCommand: ParsableCommand {
 /// Does nothing. `topology` starts it in a control group to see whether that works.
 struct ProbeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "probe", shouldDisplay: false)
+
+  func run() {}
 }

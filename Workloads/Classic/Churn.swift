@@ -42,10 +42,8 @@ public struct Churn: Workload {
       var stamps = [UInt32](repeating: 0, count: share)
       while !client.shouldStop {
         let operation = UInt32(truncatingIfNeeded: client.operations)
-        // The low half chooses the place, the high half the size.
-        let random = client.random.next()
-        let place = Int((random & 0xFFFF_FFFF) &* UInt64(share) >> 32)
-        let size = 1 + Int((random >> 32) &* UInt64(bytes) >> 32)
+        let place = client.random.below(share)
+        let size = 1 + client.random.below(bytes)
         table[place] = try makeRecord(stamp: operation, bytes: size, after: table[place], mutator)
         stamps[place] = operation
         client.add()

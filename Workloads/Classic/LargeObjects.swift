@@ -18,7 +18,7 @@ public struct LargeObjects: Workload {
   private static let buffersOption = WorkloadOption.integer(
     "buffers", 1...1 << 40, default: 4000, help: "buffers made by each thread")
   private static let bytesOption = WorkloadOption.integer(
-    "bytes", 1...1 << 32, default: 4 << 20, help: "the largest buffer; sizes are uniform from 1")
+    "bytes", 1...1 << 31, default: 4 << 20, help: "the largest buffer; sizes are uniform from 1")
   private static let page = 4096
 
   private let keep: Int
@@ -42,7 +42,7 @@ public struct LargeObjects: Workload {
         let number = client.operations
         let place = number % keep
         intact = intact && isIntact(kept[place], stamp: stamps[place])
-        kept[place] = try makeBuffer(stamp: number, bytes: 1 + Int(client.random.next() % UInt64(bytes)), mutator)
+        kept[place] = try makeBuffer(stamp: number, bytes: 1 + client.random.below(bytes), mutator)
         stamps[place] = number
         client.record(kind: 0, nanoseconds: Clock.monotonic() - began)
       }

@@ -44,7 +44,9 @@ public enum ConstrainedRun {
       var report = RunReport(workload: request.workload.name, seed: request.seed, threads: request.threads)
       report.seconds = Double(Clock.monotonic() - began) / 1e9
       report.gcPercent = request.settings.gcPercent
-      report.limitBytes = request.settings.memoryLimit.resolve(cgroupLimit: outcome.limitBytes).map { Int(clamping: $0) }
+      report.limitBytes = request.settings.memoryLimit.resolve(cgroupLimit: outcome.limitBytes).map {
+        Int(clamping: $0)
+      }
       report.cgroupLimitBytes = Int(clamping: outcome.limitBytes)
       report.peakResidentBytes = outcome.peakUsageBytes.map { Int(clamping: $0) } ?? 0
       report.nodes = max(1, try Topology.current().memoryNodes.count)

@@ -55,7 +55,8 @@ extension MachineReport {
 
   private static func json(_ node: Topology.Node) -> JSONValue {
     [
-      "id": .integer(node.id), "processors": .string("\(node.processors)"), "memoryBytes": .integer(Int(node.memoryBytes)),
+      "id": .integer(node.id), "processors": .string("\(node.processors)"),
+      "memoryBytes": .integer(Int(node.memoryBytes)),
       "isAllowed": .bool(node.isAllowed), "distances": .array(node.distances.map { .integer($0) }),
     ]
   }

@@ -4,7 +4,7 @@ import Glibc
 import TricolorPlatform
 
 /// A file that will be written once, or standard output for "-".
-public struct OutputFile: ~Copyable, Sendable {
+public final class OutputFile: Sendable {
   public let path: String
   private let descriptor: Int32
 
@@ -31,7 +31,7 @@ public struct OutputFile: ~Copyable, Sendable {
   }
 
   /// Writes all of `text`.
-  public borrowing func write(_ text: String) throws(PlatformError) {
+  public func write(_ text: String) throws(PlatformError) {
     let code = OutputFile.writeAll(text, to: descriptor)
     guard code == 0 else { throw PlatformError(call: "writing \(path)", code: code) }
   }

@@ -51,7 +51,8 @@ extension RunReport {
 
   private var collectorText: String {
     let parts: [(String, UInt64)] = [
-      ("background", collector.background), ("assist", collector.assist), ("idle", collector.idle), ("sweep", collector.sweep),
+      ("background", collector.background), ("assist", collector.assist), ("idle", collector.idle),
+      ("sweep", collector.sweep),
       ("scavenge", collector.scavenge),
     ]
     let causes = CycleCause.allCases.map { "\(collector.cycles(by: $0)) \($0.label)" }
@@ -83,7 +84,8 @@ extension RunReport {
     var text = "Memory        peak RSS \(Figures.bytes(peakResidentBytes))"
     if let limitBytes {
       let share = Double(peakResidentBytes) / Double(max(1, limitBytes))
-      text += overshootBytes > 0
+      text +=
+        overshootBytes > 0
         ? ", \(Figures.bytes(overshootBytes)) OVER the limit of \(Figures.bytes(limitBytes))"
         : ", \(Figures.percent(share)) of the limit of \(Figures.bytes(limitBytes))"
     }

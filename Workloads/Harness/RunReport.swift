@@ -102,7 +102,8 @@ extension RunReport {
       .init(
         "gcCPUNanoseconds",
         [
-          "background": .unsigned(collector.background), "assist": .unsigned(collector.assist), "idle": .unsigned(collector.idle),
+          "background": .unsigned(collector.background), "assist": .unsigned(collector.assist),
+          "idle": .unsigned(collector.idle),
           "sweep": .unsigned(collector.sweep), "scavenge": .unsigned(collector.scavenge),
         ]), .init("processCPUNanoseconds", .unsigned(processCPUNanoseconds)),
       .init("pauseNanoseconds", collector.holds.json), .init("pauseCPUNanoseconds", collector.holdCPU.json),
@@ -153,7 +154,8 @@ extension RunReport {
     members.append(
       .init(
         "kinds",
-        .object(kinds.map { .init($0.name, .object([.init("count", .integer($0.latency.count))] + $0.latency.members)) })
+        .object(
+          kinds.map { .init($0.name, .object([.init("count", .integer($0.latency.count))] + $0.latency.members)) })
       ))
     members.append(.init("phases", .array(phases.map(\.json))))
     return .object(members)

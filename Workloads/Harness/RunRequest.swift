@@ -72,7 +72,9 @@ public struct RunRequest: Sendable {
 
   private static func extent(_ texts: Texts) throws -> Extent? {
     if let operations = texts.operations {
-      guard operations > 0 else { throw UsageError(option: "--operations", value: "\(operations)", allowed: "1 or more") }
+      guard operations > 0 else {
+        throw UsageError(option: "--operations", value: "\(operations)", allowed: "1 or more")
+      }
       guard texts.duration == nil else { throw UsageError("--duration and --operations exclude each other: give one") }
       return .operations(operations)
     }

@@ -17,4 +17,10 @@
     mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
     return mixed ^ mixed >> 31
   }
+
+  /// A number in 0 ..< `count`, which must be above 0 and below 2^32; uniform but for a bias of count / 2^32. No division.
+  @inlinable @inline(__always)
+  public mutating func below(_ count: Int) -> Int {
+    Int(((next() >> 32) &* UInt64(count)) >> 32)
+  }
 }
