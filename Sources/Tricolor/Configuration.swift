@@ -34,3 +34,20 @@ extension Heap {
     }
   }
 }
+
+extension Settings {
+  /// Settings that are understood and asked for, but that this version does not act on: said aloud, so that nobody relies on them.
+  var withoutEffect: [String] {
+    var names: [String] = []
+    if debug.gcVerify { names.append("GODEBUG=gcverify=1") }
+    if debug.gcCheckMark { names.append("GODEBUG=gccheckmark=1") }
+    if debug.gcStopTheWorld { names.append("GODEBUG=gcstoptheworld=1") }
+    if debug.gcPacerTrace { names.append("GODEBUG=gcpacertrace=1") }
+    if debug.scavTrace { names.append("GODEBUG=scavtrace=1") }
+    if numa != Settings().numa { names.append("TRICOLOR_NUMA") }
+    if binding != Settings().binding { names.append("TRICOLOR_BIND") }
+    if limitPolicy != Settings().limitPolicy { names.append("TRICOLOR_LIMIT_POLICY") }
+    if tunes { names.append("TRICOLOR_TUNE") }
+    return names
+  }
+}

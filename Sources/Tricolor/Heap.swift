@@ -42,6 +42,9 @@ public final class Heap: Sendable {
     core.state.pointee.services = Unmanaged.passUnretained(services).toOpaque()
     core.state.pointee.object = Unmanaged.passUnretained(self).toOpaque()
     services.applySettings()
+    for name in configuration.settings.withoutEffect {
+      StandardError.write("tricolor: \(name) has no effect in this version\n")
+    }
     do throws(PlatformError) {
       try startThreads()
     } catch {

@@ -110,14 +110,24 @@ extension HeapCore {
       state.pointee.grey.greyFound.store(false, ordering: .sequentiallyConsistent)
       shakeHands(.finish)
       record.rounds += 1
-    } while state.pointee.grey.greyFound.load(ordering: .sequentiallyConsistent)
-      || !state.pointee.grey.isQuiescent()
+    } while !endIfQuiet()
+  }
+
+  /// Ends marking if the round was quiet. Under the root table's lock: a thread that is no mutator and drops a root looks at the
+  /// phase and adds to the grey set under it too, so nothing is added after the end.
+  private func endIfQuiet() -> Bool {
+    state.pointee.roots.lock.lock()
+    defer { state.pointee.roots.lock.unlock() }
+    if state.pointee.grey.greyFound.load(ordering: .sequentiallyConsistent) || !state.pointee.grey.isQuiescent() {
+      return false
+    }
+    state.pointee.phase.store(Phase.finished.rawValue, ordering: .sequentiallyConsistent)
+    return true
   }
 
   /// Step 7: barriers off, runs given back, everything marked for the sweep.
   private func endMarking(_ record: inout CycleRecord) {
     record.markingEnded = Clock.monotonic()
-    state.pointee.phase.store(Phase.finished.rawValue, ordering: .sequentiallyConsistent)
     endPacing(&record)
     shakeHands(.sweep, whilePosting: { beginSweepEpoch() })
     state.pointee.phase.store(Phase.idle.rawValue, ordering: .sequentiallyConsistent)

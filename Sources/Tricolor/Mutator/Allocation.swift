@@ -176,14 +176,22 @@ extension MutatorCore {
       fatalError("tricolor: a large object has no other source of memory")
     }
     let start = addressMap.address(ofBlock: block)
-    if !isZero && (zeroed || laneClass.hasReferences) {
-      UnsafeMutableRawPointer(bitPattern: start)!.initializeMemory(as: UInt8.self, repeating: 0, count: size)
-    }
+    if !isZero && (zeroed || laneClass.hasReferences) { zeroWithPolls(start, size) }
     if state.pointee.allocatesBlack { _ = addressMap.mark(start) }
     heap.describeLarge(block, blocks: blocks, bytes: size, lane: lane, laneClass, epoch: state.pointee.epoch)
     heap.noteHandedOut(size, scannable: laneClass.hasReferences, black: state.pointee.allocatesBlack, by: self)
     heap.noteAllocated(bytes: size, objects: 1)
     return start
+  }
+
+  /// Zeroes a large object that nobody can see yet, answering handshakes between pieces: 256 KiB take about 20 µs.
+  private func zeroWithPolls(_ start: UInt, _ bytes: Int) {
+    let piece = 256 * 1024
+    for offset in stride(from: 0, to: bytes, by: piece) {
+      UnsafeMutableRawPointer(bitPattern: start + UInt(offset))!.initializeMemory(
+        as: UInt8.self, repeating: 0, count: min(piece, bytes - offset))
+      if state.pointee.poll.load(ordering: .relaxed) != 0 { answerPoll() }
+    }
   }
 }
 

@@ -18,9 +18,7 @@ public final class Root<Target: ManagedObject>: Sendable {
   }
 
   deinit {
-    let core = heap.core
-    core.shadeDropped(tricolor_load_word(UInt(bitPattern: slot)))
-    core.state.pointee.roots.give(slot)
+    heap.core.dropRoot(slot)
   }
 
   /// The object held, nil when none is.
@@ -42,5 +40,37 @@ public final class Root<Target: ManagedObject>: Sendable {
 
   private func checkHeap(_ mutator: Mutator) {
     precondition(mutator.core.heap == heap.core, "a Root was used with a mutator of another heap")
+  }
+}
+
+/// A reference slot in the program's own memory, for globals and tables outside the heap: one word, zero is nil.
+///
+/// The memory must be registered with `Heap.addGlobals` while it may hold references, and is read and written only through `load` and
+/// `store`, which takes the barrier. Any thread inside `withMutator` of that heap.
+public struct GlobalSlot<Target: ManagedObject> {
+  private let word: UnsafeMutablePointer<UInt>
+
+  public init(_ word: UnsafeMutablePointer<UInt>) { self.word = word }
+
+  /// The object held, nil when none is.
+  public func load(_ mutator: Mutator) -> Reference<Target>? { loadReference(at: UInt(bitPattern: word)) }
+
+  /// Holds another object, or none.
+  public func store(_ reference: Reference<Target>?, _ mutator: Mutator) {
+    mutator.core.record(slot: UInt(bitPattern: word), new: wordOf(reference))
+    tricolor_store_word(UInt(bitPattern: word), wordOf(reference))
+  }
+}
+
+extension Heap {
+  /// Makes `count` words at `start` roots of this heap: each zero or a reference stored through `GlobalSlot`.
+  public func addGlobals(_ start: UnsafeMutablePointer<UInt>, count: Int) {
+    core.state.pointee.roots.addGlobals(start, count: count)
+  }
+
+  /// Ends what `addGlobals` began; false when no range begins at `start`. The words must hold nothing any more (store nil first,
+  /// so that a running cycle sees what they held).
+  public func removeGlobals(_ start: UnsafeMutablePointer<UInt>) -> Bool {
+    core.state.pointee.roots.removeGlobals(start)
   }
 }

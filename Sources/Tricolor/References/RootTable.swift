@@ -1,4 +1,4 @@
-// Root handles: slots outside the managed heap that keep objects alive, in slabs that never move.
+// Root handles and globals: slots outside the managed heap that keep objects alive; handles are in slabs that never move.
 //
 // A slot is treated like a field of an object that is scanned once, after all stacks (step 3): setting and clearing it take the
 // barrier. Slots are freed by whatever thread drops the last `Root`, attached or not, so freeing goes through the grey pool
@@ -16,6 +16,24 @@ struct RootTable: ~Copyable {
   /// Address of the first free slot, 0 when there is none.
   private var firstFree: UInt = 0
   private(set) var count = 0
+  /// Ranges of the program's own memory that hold references: start and number of words.
+  private var globals: [(UnsafeMutablePointer<UInt>, Int)] = []
+
+  /// Adds a range of slots outside the heap, which must stay mapped until it is removed.
+  mutating func addGlobals(_ start: UnsafeMutablePointer<UInt>, count: Int) {
+    lock.lock()
+    defer { lock.unlock() }
+    globals.append((start, count))
+  }
+
+  /// Whether the range that begins at `start` was known.
+  mutating func removeGlobals(_ start: UnsafeMutablePointer<UInt>) -> Bool {
+    lock.lock()
+    defer { lock.unlock() }
+    guard let index = globals.firstIndex(where: { $0.0 == start }) else { return false }
+    globals.remove(at: index)
+    return true
+  }
 
   /// A new slot, holding nothing.
   mutating func take() -> UnsafeMutablePointer<UInt> {
@@ -41,10 +59,8 @@ struct RootTable: ~Copyable {
     firstSlab = slab
   }
 
-  /// Frees a slot; its value has been shaded by the caller if it had to be.
+  /// Frees a slot; its value has been shaded by the caller if it had to be. The lock is held.
   mutating func give(_ slot: UnsafeMutablePointer<UInt>) {
-    lock.lock()
-    defer { lock.unlock() }
     count -= 1
     tricolor_store_word(UInt(bitPattern: slot), firstFree | 1)
     firstFree = UInt(bitPattern: slot)
@@ -61,6 +77,12 @@ struct RootTable: ~Copyable {
         if word != 0 && word & 1 == 0 { body(word) }
       }
       slab = UnsafeMutablePointer(bitPattern: words[0])
+    }
+    for (start, count) in globals {
+      for i in 0..<count {
+        let word = tricolor_load_word(UInt(bitPattern: start + i))
+        if word != 0 { body(word) }
+      }
     }
   }
 
@@ -84,11 +106,17 @@ extension HeapCore {
     state.pointee.grey.add(chunk)
   }
 
-  /// Shades what a dropped handle held, from any thread: the deletion half of the barrier, straight into the grey pool.
-  func shadeDropped(_ reference: UInt) {
-    guard isMarking, reference != 0, !addressMap.isMarked(reference) else { return }
-    var chunk = state.pointee.grey.emptyChunk()
-    append(reference, to: &chunk)
-    state.pointee.grey.add(chunk)
+  /// Frees a handle's slot, from any thread: shades what it held (the deletion half of the barrier, straight into the grey pool).
+  /// The lock is held from the look at the phase to the end, so that marking cannot end in between.
+  func dropRoot(_ slot: UnsafeMutablePointer<UInt>) {
+    state.pointee.roots.lock.lock()
+    defer { state.pointee.roots.lock.unlock() }
+    let reference = tricolor_load_word(UInt(bitPattern: slot))
+    if isMarking, reference != 0, !addressMap.isMarked(reference) {
+      var chunk = state.pointee.grey.emptyChunk()
+      append(reference, to: &chunk)
+      state.pointee.grey.add(chunk)
+    }
+    state.pointee.roots.give(slot)
   }
 }
