@@ -18,34 +18,43 @@ struct RunCommand: ParsableCommand {
   @Argument(help: ArgumentHelp("Which workload.", valueName: "workload"))
   var workload: String?
 
-  @Option(help: ArgumentHelp("Memory limit: 512MiB, 85%, auto or off. Wins over GOMEMLIMIT.", valueName: "SIZE"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Memory limit: 512MiB, 85%, auto or off. Wins over GOMEMLIMIT.", valueName: "SIZE"))
   var memoryLimit: String?
 
-  @Option(help: ArgumentHelp("Growth in percent before the next cycle, or off. Wins over GOGC.", valueName: "N"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Growth in percent before the next cycle, or off. Wins over GOGC.", valueName: "N"))
   var gogc: String?
 
-  @Option(help: ArgumentHelp("Run inside a memory control group with this hard limit.", valueName: "SIZE"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Run inside a memory control group with this hard limit.", valueName: "SIZE"))
   var cgroup: String?
 
-  @Option(help: ArgumentHelp("Client threads.", valueName: "N"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Client threads.", valueName: "N"))
   var threads: Int?
 
-  @Option(help: ArgumentHelp("What random numbers begin with.", valueName: "N"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("What random numbers begin with.", valueName: "N"))
   var seed: UInt64?
 
-  @Option(help: ArgumentHelp("How long, as 10s or 1m30s.", valueName: "TIME"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("How long, as 10s or 1m30s.", valueName: "TIME"))
   var duration: String?
 
-  @Option(help: ArgumentHelp("How many operations, over all threads.", valueName: "N"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("How many operations, over all threads.", valueName: "N"))
   var operations: Int?
 
-  @Option(help: ArgumentHelp("Write one JSON object to a file (- is standard output).", valueName: "FILE"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Write one JSON object to a file (- is standard output).", valueName: "FILE"))
   var json: String?
 
-  @Option(help: ArgumentHelp("Write a page with pictures.", valueName: "FILE.html"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Write a page with pictures.", valueName: "FILE.html"))
   var report: String?
 
-  @Option(help: ArgumentHelp("Write the cycles as a trace for ui.perfetto.dev.", valueName: "FILE"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Write the cycles as a trace for ui.perfetto.dev.", valueName: "FILE"))
   var trace: String?
 
   @Flag(help: "Show no progress.")

@@ -8,7 +8,9 @@ struct TopologyCommand: ParsableCommand {
     commandName: "topology",
     abstract: "Nodes, processors, the own control group and its limits, and the settings that follow.")
 
-  @Option(help: ArgumentHelp("Write one JSON object to a file (- is standard output).", valueName: "FILE"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Write one JSON object to a file (- is standard output).", valueName: "FILE"))
   var json: String?
 
   func run() throws {

@@ -27,9 +27,8 @@ struct TricolorCommand: ParsableCommand {
       fail(error, code: .usage)
     } catch let error as SettingsError {
       fail(error, code: .usage)
-    } catch let error as ExitCode {
-      exit(withError: error)
-    } catch let error as CleanExit {
+    } catch  where exitCode(for: error) != .failure {
+      // The parser's own: help, and exit codes thrown on purpose.
       exit(withError: error)
     } catch {
       fail(error, code: .internalError)

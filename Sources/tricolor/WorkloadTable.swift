@@ -12,8 +12,7 @@ enum WorkloadTable {
   /// - Throws: `UsageError` with the names there are.
   static func find(_ name: String) throws(UsageError) -> any Workload.Type {
     guard let workload = all.first(where: { $0.name == name }) else {
-      throw UsageError(
-        option: "WORKLOAD", value: name, allowed: all.map { $0.name }.joined(separator: ", "))
+      throw UsageError("there is no workload \"\(name)\"; use \(all.map { $0.name }.joined(separator: ", "))")
     }
     return workload
   }

@@ -11,7 +11,7 @@ import TricolorTelemetry
 /// A run inside a control group.
 public enum ConstrainedRun {
   /// The least memory the command can start and report in.
-  public static let smallestLimit = 24 << 20
+  public static let smallestLimit = 8 << 20
 
   /// How it ended.
   public enum Ending: Sendable {
