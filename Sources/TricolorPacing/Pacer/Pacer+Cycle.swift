@@ -54,12 +54,15 @@ extension Pacer {
     assistBytesPerWork = Double(remainingHeap) / Double(remainingWork)
   }
 
-  /// The goal moved out so that `mostWork` costs an allocated byte what `expected` did, but not past what growth allows next.
+  /// The goal moved out so that `mostWork` costs an allocated byte what `expected` did, but not past what growth allows next. With
+  /// neither growth nor limit nothing is out of bounds.
   private func stretched(_ goal: Int64, expected: Int64, mostWork: Int64) -> Int64 {
-    let begin = Int64(clamping: triggered)
-    let runway = Double(goal.subtractingSaturated(begin)) / Double(expected) * Double(mostWork)
+    if expected == 0, !boundsUnexpectedWork { return .max }
     let percent = gcPercent < 0 ? PacerConstants.percentWhenOff : Double(gcPercent)
     let hardGoal = Int64(saturating: (1 + percent / 100) * Double(goal))
+    if hardGoal == .max { return .max }
+    let begin = Int64(clamping: triggered)
+    let runway = Double(goal.subtractingSaturated(begin)) / Double(expected) * Double(mostWork)
     return min(Int64(saturating: runway).addingSaturated(begin), hardGoal)
   }
 

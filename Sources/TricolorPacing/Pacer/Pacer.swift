@@ -53,6 +53,9 @@ public struct Pacer: Sendable, BitwiseCopyable {
   /// The limit; `Int64.max` is none.
   public private(set) var memoryLimit: Int64
   private let heapMinimumOverride: UInt64?
+  /// Whether a cycle of which no work at all was expected (the first, without globals) may stretch its goal only as far as any
+  /// other. Go's division by zero lets it allocate as it likes there; turned off only to compare with Go.
+  var boundsUnexpectedWork = true
 
   // What follows from it.
   /// Scan work an allocation pays per byte, and its inverse.

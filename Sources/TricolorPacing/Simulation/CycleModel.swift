@@ -54,6 +54,9 @@ public struct CycleOutcome: Sendable, Equatable {
   public var allocatedBlackBytes: UInt64 = 0
   /// Scan work per allocated byte that the cycle began with.
   public var firstAssistWorkPerByte = 0.0
+
+  /// All zero.
+  public init() {}
 }
 
 /// A program for the pacer to collect after.

@@ -15,6 +15,7 @@ struct ModelledProgram {
   init(_ model: CycleModel) {
     pacer = Pacer(
       gcPercent: Int32(clamping: model.gcPercent ?? -1), memoryLimit: model.memoryLimitBytes ?? .max)
+    pacer.boundsUnexpectedWork = false
     globalsBytes = model.globalsBytes
     processors = Double(model.processors)
   }
