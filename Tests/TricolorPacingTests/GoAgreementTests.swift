@@ -1,4 +1,5 @@
-// The pacer against Go's: the same programs, number by number; and what those programs must look like once settled, whoever paces.
+// The pacer against Go's: the same programs, number by number; and what those programs must look like once settled,
+// whoever paces.
 
 import Testing
 import TricolorPacing

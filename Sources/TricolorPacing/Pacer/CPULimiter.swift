@@ -1,9 +1,10 @@
 // A ceiling on the share of CPU time that collection takes when the limit cannot be met.
 //
-// A leaky bucket, filled by CPU time of the collector and drained by CPU time of the program. It holds one second per processor: a
-// burst of pure collection of that length passes, more does not. While it is full, assists are off, and memory goes over the limit
-// instead of the program standing still. Time in which nothing ran is neither. Source: Go 1.27, mgclimit.go, whose share is fixed
-// at one half; with another share c, the program drains c/(1 - c) for each nanosecond, so that the bucket stands still at exactly c.
+// A leaky bucket, filled by CPU time of the collector and drained by CPU time of the program. It holds one second per
+// processor: a burst of pure collection of that length passes, more does not. While it is full, assists are off, and
+// memory goes over the limit instead of the program standing still. Time in which nothing ran is neither. Source: Go
+// 1.27, mgclimit.go, whose share is fixed at one half; with another share c, the program drains c/(1 - c) for each
+// nanosecond, so that the bucket stands still at exactly c.
 //
 // Pure and trivially copyable; not synchronised.
 

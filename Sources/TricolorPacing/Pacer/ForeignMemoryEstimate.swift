@@ -1,10 +1,10 @@
 // How much of the process's memory is not ours: malloc, ARC, mapped files, other libraries' heaps.
 //
-// The limit counts it, and no allocator reports it, so it is what the resident set holds beyond our own pages. A sample that rises
-// is believed at once: the kernel will not wait. One that falls is believed slowly, over 30 s, because memory that other
-// allocators gave back is often taken again, and because the goal reacts to it twice (through the room and through the overage):
-// following every dip would make the heap swing. Falling uses dt / (30 s + dt), the implicit step of exponential decay: it needs
-// no exponential, never undershoots, and is right for steps of any length.
+// The limit counts it, and no allocator reports it, so it is what the resident set holds beyond our own pages. A sample
+// that rises is believed at once: the kernel will not wait. One that falls is believed slowly, over 30 s, because
+// memory that other allocators gave back is often taken again, and because the goal reacts to it twice (through the
+// room and through the overage): following every dip would make the heap swing. Falling uses dt / (30 s + dt), the
+// implicit step of exponential decay: it needs no exponential, never undershoots, and is right for steps of any length.
 //
 // Pure and trivially copyable; not synchronised.
 
@@ -24,8 +24,8 @@ public struct ForeignMemoryEstimate: Sendable, BitwiseCopyable {
   /// Takes a sample in.
   ///
   /// - Parameters:
-  ///   - residentBytes: what the process holds, as the limit counts it. Read it before `ownBytes`, or growth of the heap in between
-  ///     looks like foreign memory.
+  ///   - residentBytes: what the process holds, as the limit counts it. Read it before `ownBytes`, or growth of the
+  ///     heap in between looks like foreign memory.
   ///   - ownBytes: what of that is the heap's.
   ///   - now: a monotonic clock's nanoseconds; time that goes backwards counts as no time.
   /// - Returns: the new estimate, in bytes, never negative.

@@ -1,9 +1,11 @@
-// The pacer within a cycle: how much marking an allocation has to pay for, and what the cycle teaches about the next one.
+// The pacer within a cycle: how much marking an allocation has to pay for, and what the cycle teaches about the next
+// one.
 //
-// At every revision the work that remains is spread over the bytes that may still be allocated before the goal. That holds while
-// the cycle finds no more work than the last one did. If it does, the heap has grown, and the runway is stretched in proportion, so
-// that the price stays the same; at most to the heap the next cycle will have anyway. Past that goal a tenth is granted once more,
-// then the price is so high that allocation waits for marking. Source: Go 1.27, mgcpacer.go, revise and endCycle.
+// At every revision the work that remains is spread over the bytes that may still be allocated before the goal. That
+// holds while the cycle finds no more work than the last one did. If it does, the heap has grown, and the runway is
+// stretched in proportion, so that the price stays the same; at most to the heap the next cycle will have anyway. Past
+// that goal a tenth is granted once more, then the price is so high that allocation waits for marking. Source: Go 1.27,
+// mgcpacer.go, revise and endCycle.
 
 /// The values of `consMark` measured in the last four cycles, oldest first.
 struct ConsMarkHistory: Sendable, BitwiseCopyable {
@@ -54,8 +56,8 @@ extension Pacer {
     assistBytesPerWork = Double(remainingHeap) / Double(remainingWork)
   }
 
-  /// The goal moved out so that `mostWork` costs an allocated byte what `expected` did, but not past what growth allows next. With
-  /// neither growth nor limit nothing is out of bounds.
+  /// The goal moved out so that `mostWork` costs an allocated byte what `expected` did, but not past what growth allows
+  /// next. With neither growth nor limit nothing is out of bounds.
   private func stretched(_ goal: Int64, expected: Int64, mostWork: Int64) -> Int64 {
     if expected == 0, !boundsUnexpectedWork { return .max }
     let percent = gcPercent < 0 ? PacerConstants.percentWhenOff : Double(gcPercent)
@@ -66,7 +68,8 @@ extension Pacer {
     return min(Int64(saturating: runway).addingSaturated(begin), hardGoal)
   }
 
-  /// Marking is over: learns how fast the program allocates against how fast marking goes. Call `resetLive` and `commit` next.
+  /// Marking is over: learns how fast the program allocates against how fast marking goes. Call `resetLive` and
+  /// `commit` next.
   ///
   /// A cycle in which nothing was allocated teaches nothing and changes nothing.
   /// - Parameters:
@@ -93,7 +96,8 @@ extension Pacer {
     consMark = consMarkHistory.add(measured)
   }
 
-  /// The heap after marking: `bytesMarked` live bytes, and as much to scan as the cycle scanned. No cycle runs afterwards.
+  /// The heap after marking: `bytesMarked` live bytes, and as much to scan as the cycle scanned. No cycle runs
+  /// afterwards.
   public mutating func resetLive(bytesMarked: UInt64) {
     heapMarked = bytesMarked
     heapLive = bytesMarked

@@ -1,21 +1,23 @@
-// When does a cycle begin, and how much marking must an allocation pay for, so that marking ends just as the heap reaches its goal?
+// When does a cycle begin, and how much marking must an allocation pay for, so that marking ends just as the heap
+// reaches its goal?
 //
-// Two goals compete, and the smaller one holds. Growth (`GOGC`): what the last cycle marked, plus a percentage of that and of the
-// roots. Limit (`GOMEMLIMIT`): what the limit leaves room for (MemoryReading.swift). The goal is computed when it is asked for, so
-// that a change of memory outside the heap moves it at once.
+// Two goals compete, and the smaller one holds. Growth (`GOGC`): what the last cycle marked, plus a percentage of that
+// and of the roots. Limit (`GOMEMLIMIT`): what the limit leaves room for (MemoryReading.swift). The goal is computed
+// when it is asked for, so that a change of memory outside the heap moves it at once.
 //
-// The trigger lies before the goal by the runway: what the program is expected to allocate while the markers, with a quarter of
-// the processors, get through the work of the last cycle. What is expected is `consMark`, bytes allocated per byte scanned and CPU
-// time, taken as the largest of the last five cycles: starting too early costs a little, too late makes mutators assist.
+// The trigger lies before the goal by the runway: what the program is expected to allocate while the markers, with a
+// quarter of the processors, get through the work of the last cycle. What is expected is `consMark`, bytes allocated
+// per byte scanned and CPU time, taken as the largest of the last five cycles: starting too early costs a little, too
+// late makes mutators assist.
 //
-// The rules and constants are those of Go 1.27 (runtime/mgcpacer.go), and CycleModel drives this state machine as Go's own tests
-// drive theirs, so that both agree in every integer. The part within a cycle is in Pacer+Cycle.swift.
+// The rules and constants are those of Go 1.27 (runtime/mgcpacer.go), and CycleModel drives this state machine as Go's
+// own tests drive theirs, so that both agree in every integer. The part within a cycle is in Pacer+Cycle.swift.
 //
-// Pure: no clock, no memory of its own, trivially copyable, so it can lie in raw memory and be read or replaced as bytes. Not
-// synchronised: the caller holds a lock.
+// Pure: no clock, no memory of its own, trivially copyable, so it can lie in raw memory and be read or replaced as
+// bytes. Not synchronised: the caller holds a lock.
 //
-// Invariants: trigger <= goal; `triggered` is `notTriggered` outside a cycle; `heapMarked`, `lastHeapScan` and `lastStackScan` change
-// only in `resetLive`.
+// Invariants: trigger <= goal; `triggered` is `notTriggered` outside a cycle; `heapMarked`, `lastHeapScan` and
+// `lastStackScan` change only in `resetLive`.
 
 /// Decides when cycles begin and how much allocation has to pay for marking. All sizes are bytes.
 public struct Pacer: Sendable, BitwiseCopyable {
@@ -53,8 +55,8 @@ public struct Pacer: Sendable, BitwiseCopyable {
   /// The limit; `Int64.max` is none.
   public private(set) var memoryLimit: Int64
   private let heapMinimumOverride: UInt64?
-  /// Whether a cycle of which no work at all was expected (the first, without globals) may stretch its goal only as far as any
-  /// other. Go's division by zero lets it allocate as it likes there; turned off only to compare with Go.
+  /// Whether a cycle of which no work at all was expected (the first, without globals) may stretch its goal only as far
+  /// as any other. Go's division by zero lets it allocate as it likes there; turned off only to compare with Go.
   var boundsUnexpectedWork = true
 
   // What follows from it.
@@ -130,8 +132,8 @@ extension Pacer {
 extension Pacer {
   /// Puts a new growth goal into force. To be called when a cycle has ended and its results are in (`resetLive`).
   ///
-  /// - Parameter sweepDone: whether the last cycle's garbage is swept. If not, the next cycle waits for another MiB of allocation,
-  ///   so that sweeping gets a chance to finish first.
+  /// - Parameter sweepDone: whether the last cycle's garbage is swept. If not, the next cycle waits for another MiB of
+  ///   allocation, so that sweeping gets a chance to finish first.
   public mutating func commit(sweepDone: Bool) {
     sweepTrigger = sweepDone ? 0 : heapLive.addingSaturated(PacerConstants.sweepDistance)
     recompute()

@@ -1,11 +1,12 @@
 // Conversions and sums that stop at the end of the range.
 //
-// The pacer divides by measured quantities that may be zero, so its floating-point results may be infinite or not a number. Swift
-// traps when such a value becomes an integer, and a collector must not stop a program because nothing was scanned. Here an
-// out-of-range value becomes the nearest integer there is.
+// The pacer divides by measured quantities that may be zero, so its floating-point results may be infinite or not a
+// number. Swift traps when such a value becomes an integer, and a collector must not stop a program because nothing was
+// scanned. Here an out-of-range value becomes the nearest integer there is.
 
 extension Int64 {
-  /// The value cut towards zero; the nearest end of the range when it lies outside, the upper end when it is not a number.
+  /// The value cut towards zero; the nearest end of the range when it lies outside, the upper end when it is not a
+  /// number.
   init(saturating value: Double) {
     if let exact = Int64(exactly: value.rounded(.towardZero)) {
       self = exact
@@ -16,7 +17,8 @@ extension Int64 {
 }
 
 extension UInt64 {
-  /// The value cut towards zero; the nearest end of the range when it lies outside, the upper end when it is not a number.
+  /// The value cut towards zero; the nearest end of the range when it lies outside, the upper end when it is not a
+  /// number.
   init(saturating value: Double) {
     if let exact = UInt64(exactly: value.rounded(.towardZero)) {
       self = exact

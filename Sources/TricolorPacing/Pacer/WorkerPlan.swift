@@ -1,8 +1,9 @@
 // How a quarter of the processors is dealt out to background markers.
 //
-// A whole number of workers cannot be a quarter of 1, 2, 3 or 6 processors. Where rounding misses the quarter by more than 30 %,
-// one worker fewer marks all the time and the rest is done in turns: on every processor a worker may run until it has had its
-// share. Source: Go 1.27, mgcpacer.go, startCycle. Processors may be a fraction here: that of a container's CPU quota.
+// A whole number of workers cannot be a quarter of 1, 2, 3 or 6 processors. Where rounding misses the quarter by more
+// than 30 %, one worker fewer marks all the time and the rest is done in turns: on every processor a worker may run
+// until it has had its share. Source: Go 1.27, mgcpacer.go, startCycle. Processors may be a fraction here: that of a
+// container's CPU quota.
 
 /// Background marking for a number of processors.
 public struct WorkerPlan: Sendable, Equatable, BitwiseCopyable {

@@ -1,5 +1,5 @@
-// Sizes as users write them: `512MiB` (Go), `512Mi` (Kubernetes), `536870912B` and `536870912`. Binary units only, spelled exactly:
-// `MB` and `m` are refused rather than guessed at, and so are fractions, signs and spaces.
+// Sizes as users write them: `512MiB` (Go), `512Mi` (Kubernetes), `536870912B` and `536870912`. Binary units only,
+// spelled exactly: `MB` and `m` are refused rather than guessed at, and so are fractions, signs and spaces.
 
 /// Sizes in bytes.
 public enum ByteSize {
@@ -21,7 +21,8 @@ public enum ByteSize {
     return bytes
   }
 
-  /// The shortest exact spelling that `parse` reads back, in the largest unit that divides the size. Negative sizes have no unit.
+  /// The shortest exact spelling that `parse` reads back, in the largest unit that divides the size. Negative sizes
+  /// have no unit.
   public static func text(_ bytes: Int64) -> String {
     if bytes <= 0 { return "\(bytes)" }
     let steps = min(bytes.trailingZeroBitCount / 10, 4)

@@ -1,4 +1,5 @@
-// `GODEBUG`: switches for those who debug collectors, `name=1` or `name=0`, separated by commas. The last mention of a name counts.
+// `GODEBUG`: switches for those who debug collectors, `name=1` or `name=0`, separated by commas. The last mention of a
+// name counts.
 
 /// The switches of `GODEBUG`, all off by default.
 public struct DebugSettings: Sendable, Equatable {

@@ -1,4 +1,5 @@
-// Plain decimal numbers: digits and nothing else. The standard library's parser also takes a sign, which none of our settings has.
+// Plain decimal numbers: digits and nothing else. The standard library's parser also takes a sign, which none of our
+// settings has.
 
 extension Int64 {
   /// The number that `digits` spells, nil when that is empty, has anything but ASCII digits, or does not fit.

@@ -1,5 +1,5 @@
-// `GOGC`. Go takes a negative percentage for `off` and anything unreadable for 100, silently; both are mistakes far more often than
-// they are meant, so they are errors here.
+// `GOGC`. Go takes a negative percentage for `off` and anything unreadable for 100, silently; both are mistakes far
+// more often than they are meant, so they are errors here.
 
 /// How far a heap may grow over what the last cycle left, in percent.
 public enum GCPercent {

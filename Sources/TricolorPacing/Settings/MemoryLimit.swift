@@ -1,8 +1,8 @@
 // `GOMEMLIMIT`: Go's grammar, Kubernetes' units, and limits that follow the container.
 //
-// Relative limits are of the smallest memory limit on the path from the process's own cgroup up to the root, which only the caller
-// can read; where there is none, a relative limit is no limit. `auto` is 90 %: what is left pays for kernel memory, page tables and
-// the time between two readings (the default of most who solved this for Go, see automemlimit).
+// Relative limits are of the smallest memory limit on the path from the process's own cgroup up to the root, which only
+// the caller can read; where there is none, a relative limit is no limit. `auto` is 90 %: what is left pays for kernel
+// memory, page tables and the time between two readings (the default of most who solved this for Go, see automemlimit).
 
 /// A limit on the memory of the process, absolute or relative to its container.
 public enum MemoryLimit: Equatable, Sendable {
@@ -55,8 +55,8 @@ extension MemoryLimit {
 
   /// The limit in bytes, nil for none.
   ///
-  /// - Parameter cgroupLimit: the container's limit in bytes, nil when there is none. A share less more than itself is 0: collect
-  ///   all the time.
+  /// - Parameter cgroupLimit: the container's limit in bytes, nil when there is none. A share less more than itself is
+  ///   0: collect all the time.
   public func resolve(cgroupLimit: Int64?) -> Int64? {
     switch self {
     case .off: nil

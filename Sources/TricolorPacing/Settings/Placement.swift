@@ -1,5 +1,5 @@
-// Where memory and workers go: `TRICOLOR_NUMA` and `TRICOLOR_BIND`. Whether a node or processor exists is for the caller to check,
-// who can read the machine.
+// Where memory and workers go: `TRICOLOR_NUMA` and `TRICOLOR_BIND`. Whether a node or processor exists is for the
+// caller to check, who can read the machine.
 
 /// From which NUMA nodes the heap takes memory.
 public enum NUMAPolicy: Sendable, Equatable, CustomStringConvertible {

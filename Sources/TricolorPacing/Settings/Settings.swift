@@ -1,7 +1,8 @@
 // Every setting, its default, and the environment variable it is read from.
 //
-// A variable that is unset or empty leaves the default. One with a value that is not allowed leaves the default too and is reported:
-// a library has no right to stop the program, a command stops with the first error. Which, is the caller's choice.
+// A variable that is unset or empty leaves the default. One with a value that is not allowed leaves the default too and
+// is reported: a library has no right to stop the program, a command stops with the first error. Which, is the caller's
+// choice.
 
 /// All settings of a heap, with their defaults.
 public struct Settings: Sendable, Equatable {
@@ -62,7 +63,8 @@ extension Settings {
   /// Reads all settings.
   ///
   /// - Parameter environment: the value of a variable, nil when it is unset.
-  /// - Returns: the settings, defaults where nothing or nothing allowed was given, and an error for each value not allowed.
+  /// - Returns: the settings, defaults where nothing or nothing allowed was given, and an error for each value not
+  ///   allowed.
   public static func parse(environment: (String) -> String?) -> (settings: Settings, errors: [SettingsError]) {
     var settings = Settings()
     var errors: [SettingsError] = []

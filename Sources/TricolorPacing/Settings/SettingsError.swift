@@ -1,4 +1,5 @@
-// One error for every value a user can get wrong: it names the setting, repeats the value, and says what would be allowed.
+// One error for every value a user can get wrong: it names the setting, repeats the value, and says what would be
+// allowed.
 
 /// A setting, option or parameter whose value is not allowed.
 public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible {

@@ -1,10 +1,10 @@
-// The pacer driven through the cycles of an idealised program, as Go drives its own in its tests, so that both can be compared
-// number by number.
+// The pacer driven through the cycles of an idealised program, as Go drives its own in its tests, so that both can be
+// compared number by number.
 //
-// The program allocates and the markers scan at given rates, in steps of half a millisecond; a step's split between the two is what
-// the assist ratio demands, and never less marking than the background workers do. The only memory is the heap, so the limit is a
-// limit on the heap. Integers are cut from floating-point products in the same places and the same order of operations as in Go's
-// model (runtime/mgcpacer_test.go): another order gives other integers.
+// The program allocates and the markers scan at given rates, in steps of half a millisecond; a step's split between the
+// two is what the assist ratio demands, and never less marking than the background workers do. The only memory is the
+// heap, so the limit is a limit on the heap. Integers are cut from floating-point products in the same places and the
+// same order of operations as in Go's model (runtime/mgcpacer_test.go): another order gives other integers.
 //
 // Pure: no clock, no randomness; the same input gives the same output.
 
@@ -85,7 +85,8 @@ public struct CycleModel: Sendable, Equatable {
 
   /// Runs all cycles. The time it takes grows with the work modelled over the scan rate.
   ///
-  /// - Throws: `SettingsError` that names the parameter which is out of range, or whose cycle makes the heap outgrow `largestHeap`.
+  /// - Throws: `SettingsError` that names the parameter which is out of range, or whose cycle makes the heap outgrow
+  ///   `largestHeap`.
   public func run() throws(SettingsError) -> [CycleOutcome] {
     try validate()
     var program = ModelledProgram(self)

@@ -1,4 +1,5 @@
-// The state of a simulation from cycle to cycle, and the steps of one cycle. What is modelled, and why so, is in CycleModel.swift.
+// The state of a simulation from cycle to cycle, and the steps of one cycle. What is modelled, and why so, is in
+// CycleModel.swift.
 
 struct ModelledProgram {
   private var pacer: Pacer
