@@ -109,9 +109,12 @@ extension HeapCore {
     let inUse = state.pointee.pacing.lastInUse.load(ordering: .relaxed)
     let lastGoal = state.pointee.pacing.lastGoal.load(ordering: .relaxed)
     let goal = state.pointee.pacing.goal.load(ordering: .relaxed)
-    if inUse == 0 || lastGoal == Int.max || goal == Int.max { return Int.max }
+    if inUse == 0 || lastGoal > HeapCore.noGoal || goal > HeapCore.noGoal { return Int.max }
     return Int(Double(inUse) * Double(goal) / Double(max(1, lastGoal)) * 1.1)
   }
+
+  /// Goals above this are none: `GOGC=off` without a limit.
+  private static let noGoal = 1 << 60
 
   /// What a tick may release in the background: 1 % of 10 ms at about 10 GiB/s of madvise.
   private static let slowRelease = 1 << 20

@@ -43,6 +43,8 @@ struct GreyPool: ~Copyable {
   private var empties: UnsafeMutablePointer<GreyChunk>? = nil
   private var slabs: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private var slabCount = 0
+  /// Bytes of the newest slab that chunks have been cut from; a slab is cut as needed, so that untouched pages cost nothing.
+  private var uncut = 0
   /// Bytes mapped for chunks: part of the process's non-heap memory.
   let mappedBytes = Atomic<Int>(0)
 
@@ -117,6 +119,18 @@ struct GreyPool: ~Copyable {
     if found { announce() }
   }
 
+  /// Makes sure that the first chunks of a cycle, which mutators take while they are held, cost them no page fault.
+  mutating func prepare(chunks: Int) {
+    lock.lock()
+    defer { lock.unlock() }
+    for _ in 0..<chunks {
+      let chunk = takeEmpty()
+      let lastWord = UnsafeMutableRawPointer(chunk) + GreyChunk.bytes - 8
+      lastWord.storeBytes(of: 0, as: UInt.self)
+      keepEmpty(chunk)
+    }
+  }
+
   /// Unmaps all but one slab. Only between cycles, when every chunk is empty.
   mutating func trim() {
     lock.lock()
@@ -126,7 +140,7 @@ struct GreyPool: ~Copyable {
     for i in 1..<slabCount { AddressSpace.unreserve(slabs[i], bytes: GreyPool.slabBytes) }
     slabCount = 1
     empties = nil
-    carve(slabs[0])
+    uncut = 0
     mappedBytes.store(GreyPool.slabBytes, ordering: .relaxed)
   }
 
@@ -147,9 +161,14 @@ struct GreyPool: ~Copyable {
   }
 
   private mutating func takeEmpty() -> UnsafeMutablePointer<GreyChunk> {
-    if empties == nil { grow() }
-    let chunk = empties!
-    empties = chunk.pointee.next
+    if let chunk = empties {
+      empties = chunk.pointee.next
+      chunk.pointee.count = 0
+      return chunk
+    }
+    if slabCount == 0 || uncut == GreyPool.slabBytes { grow() }
+    let chunk = (slabs[slabCount - 1] + uncut).assumingMemoryBound(to: GreyChunk.self)
+    uncut += GreyChunk.bytes
     chunk.pointee.count = 0
     return chunk
   }
@@ -163,19 +182,10 @@ struct GreyPool: ~Copyable {
       try AddressSpace.commit(slab, bytes: GreyPool.slabBytes)
       slabs[slabCount] = slab
       slabCount += 1
-      carve(slab)
+      uncut = 0
       mappedBytes.store(slabCount * GreyPool.slabBytes, ordering: .relaxed)
     } catch {
       fatalError("tricolor: no memory for the collector's mark stack: \(error)")
-    }
-  }
-
-  private mutating func carve(_ slab: UnsafeMutableRawPointer) {
-    for offset in stride(from: GreyPool.slabBytes - GreyChunk.bytes, through: 0, by: -GreyChunk.bytes) {
-      let chunk = (slab + offset).assumingMemoryBound(to: GreyChunk.self)
-      chunk.pointee.count = 0
-      chunk.pointee.next = empties
-      empties = chunk
     }
   }
 }
