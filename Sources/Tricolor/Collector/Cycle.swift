@@ -88,7 +88,7 @@ extension HeapCore {
   /// Steps 1 to 3: arm, settle, scan stacks and roots.
   private func beginMarking(_ record: inout CycleRecord) {
     record.begin(self)
-    state.pointee.grey.prepare(chunks: 1)
+    state.pointee.grey.prepare(chunks: 2 + 2 * state.pointee.mutatorCount.load(ordering: .relaxed))
     state.pointee.pacing.startCycle(self)
     state.pointee.phase.store(Phase.arming.rawValue, ordering: .sequentiallyConsistent)
     shakeHands(.arm)

@@ -123,10 +123,17 @@ struct GreyPool: ~Copyable {
   mutating func prepare(chunks: Int) {
     lock.lock()
     defer { lock.unlock() }
+    var taken: UnsafeMutablePointer<GreyChunk>? = nil
     for _ in 0..<chunks {
       let chunk = takeEmpty()
-      let lastWord = UnsafeMutableRawPointer(chunk) + GreyChunk.bytes - 8
-      lastWord.storeBytes(of: 0, as: UInt.self)
+      for offset in stride(from: 4096, to: GreyChunk.bytes, by: 4096) {
+        UnsafeMutableRawPointer(chunk).storeBytes(of: 0, toByteOffset: offset, as: UInt.self)
+      }
+      chunk.pointee.next = taken
+      taken = chunk
+    }
+    while let chunk = taken {
+      taken = chunk.pointee.next
       keepEmpty(chunk)
     }
   }
