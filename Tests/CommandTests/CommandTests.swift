@@ -1,0 +1,124 @@
+// What the command does besides running to the end: being interrupted, pictures, lists, help.
+
+import Foundation
+import Testing
+
+@Suite("The command")
+struct CommandTests {
+  @Test("an interrupt ends the run early and the report is still written", arguments: [SIGINT, SIGTERM])
+  func interruptWritesReport(_ signal: Int32) throws {
+    let file = TemporaryFile()
+    let command = try Command(["run", "churn", "--records", "1000", "--duration", "60s", "--json", file.path])
+    try waitForProgress(command)
+    kill(command.process.processIdentifier, signal)
+    let outcome = try command.finish()
+    #expect(outcome.exitCode == 0)
+    #expect(outcome.output.contains("INTERRUPTED"))
+    let report = try object(try file.text())
+    try ReportKeys.check(report)
+    #expect(report["verified"] as? Bool == true)
+    #expect(try member("result", of: report)["interrupted"] as? Bool == true)
+    #expect((report["seconds"] as? Double ?? 60) < 60)
+  }
+
+  /// Waits until the run has begun: its client thread exists.
+  private func waitForProgress(_ command: Command) throws {
+    let tasks = "/proc/\(command.process.processIdentifier)/task"
+    for _ in 0..<1000 {
+      let names = try FileManager.default.contentsOfDirectory(atPath: tasks).map {
+        try String(contentsOfFile: "\(tasks)/\($0)/comm", encoding: .utf8)
+      }
+      if names.contains("client-0\n") { return }
+      usleep(10_000)
+    }
+    Issue.record("no client thread came up within ten seconds")
+  }
+
+  @Test("--duration ends the run, --operations counts over all threads")
+  func extentsHold() throws {
+    let timed = try object(
+      try Command.run(["run", "churn", "--records", "1000", "--duration", "300ms", "--quiet", "--json", "-"]).output)
+    #expect((timed["seconds"] as? Double ?? 0) >= 0.3)
+    let counted = try object(
+      try Command.run(
+        ["run", "churn", "--records", "1000", "--operations", "10001", "--threads", "4", "--quiet", "--json", "-"]
+      ).output)
+    #expect(counted["operations"] as? Int == 10001)
+  }
+
+  @Test("--trace is a trace-event file with a slice for every cycle and counters of memory")
+  func traceHasCyclesAndCounters() throws {
+    let file = TemporaryFile()
+    let report = try object(
+      try Command.run([
+        "run", "graph", "--nodes", "1000", "--cycles", "3", "--quiet", "--trace", file.path, "--json", "-",
+      ]).output)
+    let trace = try object(try file.text())
+    let events = try #require(trace["traceEvents"] as? [[String: Any]])
+    let slices = events.filter { $0["ph"] as? String == "X" }
+    #expect(slices.count == report["gcCycles"] as? Int)
+    #expect(slices.filter { ($0["name"] as? String ?? "").contains("forced") }.count == 3)
+    #expect(slices.allSatisfy { $0["ts"] is NSNumber && $0["dur"] is NSNumber })
+    let counters = Set(events.filter { $0["ph"] as? String == "C" }.compactMap { $0["name"] as? String })
+    #expect(counters == ["heap bytes", "resident bytes", "operations"])
+  }
+
+  @Test("--report is one page that needs nothing else, with memory and cycles drawn")
+  func pageHasPicture() throws {
+    let file = TemporaryFile()
+    let outcome = try Command.run([
+      "run", "graph", "--nodes", "1000", "--cycles", "3", "--quiet", "--memory-limit", "1GiB", "--report", file.path,
+    ])
+    #expect(outcome.exitCode == 0)
+    let page = try file.text()
+    for part in ["<polyline class=\"rss\"", "<polyline class=\"limit\"", "<rect class=\"forced\"", "cycle by forced"] {
+      #expect(page.contains(part), "no \(part)")
+    }
+    #expect(!page.contains("http"), "the page refers to something outside itself")
+    #expect(page.components(separatedBy: "<rect class=\"forced\"").count - 1 == 3)
+  }
+
+  @Test("workloads prints a line for each")
+  func workloadsAreListed() throws {
+    let outcome = try Command.run(["workloads"])
+    #expect(outcome.exitCode == 0)
+    let names = outcome.output.split(separator: "\n").compactMap { $0.split(separator: " ").first }
+    for name in ReportKeyTests.runs.map({ $0[0] }) { #expect(names.contains(Substring(name))) }
+  }
+
+  @Test("topology names nodes, processors, limits and whether a control group can be made")
+  func topologyIsComplete() throws {
+    let outcome = try Command.run(["topology", "--json", "-"], environment: ["GOMEMLIMIT": "300MiB", "GOGC": "75"])
+    #expect(outcome.exitCode == 0)
+    let machine = try object(outcome.output)
+    let nodes = try #require(machine["nodes"] as? [[String: Any]])
+    #expect(!nodes.isEmpty)
+    #expect(nodes.allSatisfy { $0["id"] is Int && $0["processors"] is String && $0["distances"] is [Int] })
+    #expect(machine["canMakeCgroup"] is Bool)
+    #expect((machine["canMakeCgroup"] as? Bool == true) == (machine["canMakeCgroupReason"] is NSNull))
+    let settings = try member("settings", of: machine)
+    #expect(settings["gogc"] as? Int == 75)
+    #expect(settings["limitBytes"] as? Int == 300 << 20)
+    #expect(try Command.run(["topology"]).output.contains("node 0"))
+  }
+
+  @Test("help: of the command, of run, and of a workload with its own options")
+  func helpIsComplete() throws {
+    let whole = try Command.run(["--help"])
+    #expect(whole.exitCode == 0)
+    for word in ["run", "topology", "workloads"] { #expect(whole.output.contains(word)) }
+    #expect(!whole.output.contains("probe"))
+    let run = try Command.run(["run", "--help"])
+    #expect(run.exitCode == 0 && run.output.contains("--cgroup"))
+    let graph = try Command.run(["run", "graph", "--help"])
+    #expect(graph.exitCode == 0)
+    for option in ["--cgroup", "--nodes N", "--shape random|sequential", "default: 4000000"] {
+      #expect(graph.output.contains(option), "no \(option)")
+    }
+  }
+
+  @Test("progress goes to standard error and --quiet silences it")
+  func quietIsQuiet() throws {
+    #expect(try Command.run(["run", "churn", "--records", "100", "--duration", "100ms", "--quiet"]).errors.isEmpty)
+  }
+}

@@ -1,0 +1,125 @@
+// The JSON object that other people's scripts read: every key, of the right type, for every workload.
+
+import Foundation
+import Testing
+
+@Suite("The JSON report")
+struct ReportKeyTests {
+  static let runs: [[String]] = [
+    ["binary-trees", "--depth", "8"],
+    ["graph", "--nodes", "1000", "--cycles", "2"],
+    ["latency", "--window", "100", "--inserts", "1000", "--bytes", "64"],
+    ["churn", "--records", "500", "--operations", "5000"],
+    ["linked-list", "--nodes", "1000", "--lists", "3"],
+    ["large-objects", "--keep", "2", "--buffers", "20", "--bytes", "300000"],
+  ]
+
+  @Test("has every key with its type, and a check that held", arguments: runs)
+  func hasEveryKey(_ arguments: [String]) throws {
+    let outcome = try Command.run(["run"] + arguments + ["--quiet", "--json", "-"])
+    #expect(outcome.exitCode == 0)
+    #expect(outcome.errors.isEmpty)
+    let report = try object(outcome.output)
+    try ReportKeys.check(report)
+    #expect(report["workload"] as? String == arguments[0])
+    #expect(report["verified"] as? Bool == true)
+    #expect(report["oomKilled"] as? Bool == false)
+    #expect((report["operations"] as? Int ?? 0) > 0)
+  }
+
+  @Test("carries the settings of the run: seed, threads, GOGC, limit")
+  func carriesSettings() throws {
+    let report = try object(
+      try Command.run(
+        [
+          "run", "churn", "--records", "100", "--operations", "1000", "--seed", "7", "--threads", "3", "--gogc", "50",
+          "--memory-limit", "100MiB", "--quiet", "--json", "-",
+        ], environment: ["GOGC": "200", "GOMEMLIMIT": "1GiB"]
+      ).output)
+    #expect(report["seed"] as? Int == 7)
+    #expect(report["threads"] as? Int == 3)
+    #expect(report["gogc"] as? Int == 50)
+    #expect(report["limitBytes"] as? Int == 100 << 20)
+    #expect(report["operations"] as? Int == 1000)
+  }
+
+  @Test("says null for a growth that is off, and takes both settings from the environment")
+  func takesSettingsFromTheEnvironment() throws {
+    let report = try object(
+      try Command.run(
+        ["run", "graph", "--nodes", "10", "--cycles", "1", "--quiet", "--json", "-"],
+        environment: ["GOGC": "off", "GOMEMLIMIT": "200MiB"]
+      ).output)
+    #expect(report["gogc"] is NSNull)
+    #expect(report["limitBytes"] as? Int == 200 << 20)
+  }
+
+  @Test("the graph's checksums are those of the peers in other languages")
+  func graphChecksumsAreThePeers() throws {
+    func checksum(_ shape: String) throws -> Int? {
+      let text = try Command.run(
+        ["run", "graph", "--nodes", "1000", "--cycles", "1", "--shape", shape, "--quiet", "--json", "-"]
+      ).output
+      return try member("result", of: try object(text))["check"] as? Int
+    }
+    // Of the Go program under Benchmarks/Peers with the same arguments.
+    #expect(try checksum("random") == 1_018_298)
+    #expect(try checksum("sequential") == 1_022_796)
+  }
+
+  @Test("the report goes to a file, and the text for people to standard output")
+  func writesFileAndText() throws {
+    let file = TemporaryFile()
+    let outcome = try Command.run(
+      ["run", "churn", "--records", "100", "--operations", "1000", "--quiet", "--json", file.path])
+    #expect(outcome.exitCode == 0)
+    #expect(outcome.output.contains("Operations"))
+    #expect(outcome.output.contains("peak RSS"))
+    try ReportKeys.check(try object(try file.text()))
+  }
+}
+
+/// The contract's keys.
+enum ReportKeys {
+  private static let distribution = ["count", "p50", "p99", "p999", "max"]
+  private static let objects: [String: [String]] = [
+    "operationNanoseconds": ["p50", "p99", "p999", "p9999", "max"],
+    "gcCPUNanoseconds": ["background", "assist", "idle", "sweep", "scavenge"],
+    "pauseNanoseconds": distribution, "pauseCPUNanoseconds": distribution, "mutatorStallNanoseconds": distribution,
+    "timeToSafepointNanoseconds": ["p50", "p99", "max"],
+  ]
+  private static let numa = [
+    "nodes", "localAllocatedBytes", "remoteAllocatedBytes", "localMarkedBytes", "remoteMarkedBytes",
+  ]
+  private static let integers = [
+    "seed", "threads", "operations", "gcCycles", "forcedCycles", "processCPUNanoseconds", "heapLiveBytes",
+    "heapGoalBytes", "peakHeapBytes", "peakRSSBytes", "rssOvershootBytes", "allocatedBytes", "allocatedObjects",
+    "markedBytes", "markedObjects", "releasedBytes",
+  ]
+  private static let integersOrNull = ["gogc", "limitBytes", "cgroupLimitBytes"]
+  private static let numbers = ["seconds", "operationsPerSecond", "gcCPUFraction", "markNanosecondsPerObject"]
+  private static let booleans = ["verified", "oomKilled"]
+
+  static func check(_ report: [String: Any]) throws {
+    for key in integers { #expect(isInteger(report[key]), "\(key): \(String(describing: report[key]))") }
+    for key in integersOrNull {
+      #expect(report[key] is NSNull || isInteger(report[key]), "\(key): \(String(describing: report[key]))")
+    }
+    for key in numbers { #expect(report[key] is NSNumber, "\(key): \(String(describing: report[key]))") }
+    for key in booleans { #expect(report[key] is Bool, "\(key): \(String(describing: report[key]))") }
+    for (key, members) in objects {
+      let figures = try member(key, of: report)
+      #expect(Set(figures.keys) == Set(members), "\(key)")
+      for (name, value) in figures { #expect(isInteger(value), "\(key).\(name): \(value)") }
+    }
+    #expect(Set(try member("numa", of: report).keys) == Set(numa))
+    _ = try member("result", of: report)
+    let all = integers + integersOrNull + numbers + booleans + objects.keys + ["workload", "numa", "result"]
+    #expect(Set(report.keys) == Set(all))
+  }
+
+  private static func isInteger(_ value: Any?) -> Bool {
+    guard let number = value as? NSNumber, !(value is Bool) || number.objCType.pointee != 0x63 else { return false }
+    return Double(number.int64Value) == number.doubleValue || number.int64Value == .max
+  }
+}

@@ -1,0 +1,87 @@
+// Wrong input ends with exit code 64 and a message that repeats the value, whatever it is wrong in.
+
+import Testing
+
+@Suite("Wrong input")
+struct WrongInputTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    let arguments: [String]
+    var environment: [String: String] = [:]
+    /// What the message must repeat.
+    let value: String
+
+    var testDescription: String {
+      environment.map { "\($0)=\($1) " }.joined() + arguments.joined(separator: " ")
+    }
+  }
+
+  private static let graph = ["run", "graph", "--nodes", "10", "--cycles", "1"]
+
+  static let environments = [
+    Case(arguments: graph, environment: ["GOMEMLIMIT": "12XB"], value: "12XB"),
+    Case(arguments: graph, environment: ["GOMEMLIMIT": "-5"], value: "-5"),
+    Case(arguments: graph, environment: ["GOMEMLIMIT": "1.5GiB"], value: "1.5GiB"),
+    Case(arguments: graph, environment: ["GOMEMLIMIT": "120%"], value: "120%"),
+    Case(arguments: graph, environment: ["GOGC": "banana"], value: "banana"),
+    Case(arguments: graph, environment: ["GODEBUG": "gcfancy=1"], value: "gcfancy=1"),
+    Case(arguments: graph, environment: ["TRICOLOR_NUMA": "moon"], value: "moon"),
+    Case(arguments: ["topology"], environment: ["GOGC": "1.5"], value: "1.5"),
+  ]
+
+  static let commonOptions = [
+    Case(arguments: graph + ["--threads=-1"], value: "-1"),
+    Case(arguments: graph + ["--threads", "-1"], value: "-1"),
+    Case(arguments: graph + ["--threads", "2"], value: "2"),
+    Case(arguments: ["run", "churn", "--threads", "5000"], value: "5000"),
+    Case(arguments: graph + ["--threads", "many"], value: "many"),
+    Case(arguments: graph + ["--seed", "-7"], value: "-7"),
+    Case(arguments: graph + ["--duration", "0s"], value: "0s"),
+    Case(arguments: graph + ["--duration", "10"], value: "10"),
+    Case(arguments: graph + ["--operations", "0"], value: "0"),
+    Case(arguments: graph + ["--cgroup", "3KiB"], value: "3KiB"),
+    Case(arguments: graph + ["--cgroup", "huge"], value: "huge"),
+    Case(arguments: graph + ["--memory-limit", "12XB"], value: "12XB"),
+    Case(arguments: graph + ["--memory-limit", "-5"], value: "-5"),
+    Case(arguments: graph + ["--gogc", "banana"], value: "banana"),
+    Case(arguments: graph + ["--gogc", "-3"], value: "-3"),
+    Case(arguments: graph + ["--json", "/no/such/folder/x.json"], value: "/no/such/folder/x.json"),
+    Case(arguments: graph + ["--report", "/no/such/folder/x.html"], value: "/no/such/folder/x.html"),
+  ]
+
+  static let ownOptions = [
+    Case(arguments: ["run", "nosuch"], value: "nosuch"),
+    Case(arguments: ["run", "graph", "--depth", "3"], value: "--depth"),
+    Case(arguments: ["run", "graph", "--nodes", "0"], value: "\"0\""),
+    Case(arguments: ["run", "graph", "--nodes=-5"], value: "-5"),
+    Case(arguments: ["run", "graph", "--nodes"], value: "--nodes"),
+    Case(arguments: ["run", "graph", "--nodes", "5", "--nodes", "6"], value: "--nodes"),
+    Case(arguments: ["run", "graph", "--shape", "round"], value: "round"),
+    Case(arguments: ["run", "graph", "sideways"], value: "sideways"),
+    Case(arguments: ["run", "binary-trees", "--depth", "5"], value: "\"5\""),
+    Case(arguments: ["nosuch"], value: "nosuch"),
+    Case(arguments: ["topology", "--fancy"], value: "--fancy"),
+  ]
+
+  @Test(
+    "is refused with exit code 64 and the value in the message", arguments: environments + commonOptions + ownOptions)
+  func isRefused(_ wrong: Case) throws {
+    let outcome = try Command.run(wrong.arguments, environment: wrong.environment)
+    #expect(outcome.exitCode == 64)
+    #expect(outcome.errors.contains(wrong.value), "the message: \(outcome.errors)")
+    #expect(outcome.output.isEmpty)
+  }
+
+  @Test("says what is allowed: the least control group, the workloads, the limits")
+  func saysWhatIsAllowed() throws {
+    #expect(try Command.run(["run", "graph", "--cgroup", "3KiB"]).errors.contains("at least 8MiB"))
+    #expect(try Command.run(["run", "nosuch"]).errors.contains("binary-trees"))
+    #expect(try Command.run(["run", "binary-trees", "--depth", "5"]).errors.contains("6 to 30"))
+    #expect(try Command.run(["run", "churn", "--threads", "0"]).errors.contains("1 to 1024"))
+  }
+
+  @Test("--duration and --operations together are refused")
+  func durationAndOperationsExcludeEachOther() throws {
+    let outcome = try Command.run(["run", "churn", "--duration", "1s", "--operations", "5"])
+    #expect(outcome.exitCode == 64)
+  }
+}
