@@ -44,8 +44,8 @@ final class RequestBuilder {
   private var keys: [UInt8] = []
   private var drafts: [Draft] = []
   private var compared: (key: Range<Int>, modified: Int)? = nil
-  /// Where the value of the last operation lies in the last frame.
-  private(set) var lastValue = 0..<0
+  /// Where the value of each operation lies in the last frame.
+  private(set) var values: [Range<Int>] = []
 
   /// Begins a new transaction.
   func begin() {
@@ -78,6 +78,7 @@ final class RequestBuilder {
     var size = drafts.reduce(0) { $0 + Wire.bytesField($1.operationBytes) }
     if let compareBytes { size += Wire.bytesField(compareBytes) }
     if let failureBytes { size += Wire.bytesField(failureBytes) }
+    values.removeAll(keepingCapacity: true)
     return try m.makeBytes(count: size) { buffer in
       keys.withUnsafeBytes { keys in
         var writer = WireWriter(buffer)
@@ -103,10 +104,10 @@ final class RequestBuilder {
     writer.bytes(RequestField.key, UnsafeRawBufferPointer(rebasing: keys[draft.key]))
     if draft.value.count > 0 {
       let place = writer.open(RequestField.value, draft.value.count)
-      lastValue = place.startIndex..<place.endIndex
+      values.append(place.startIndex..<place.endIndex)
       draft.value.write(to: UnsafeMutableRawBufferPointer(rebasing: place))
     } else {
-      lastValue = 0..<0
+      values.append(0..<0)
     }
     writer.integer(RequestField.lease, draft.lease)
   }

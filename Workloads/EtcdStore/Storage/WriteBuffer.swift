@@ -1,5 +1,6 @@
 // What has been written since the last batch commit: etcd buffers marshalled pairs until 100 ms or a number of operations
-// have passed, then hands them to its database. Here the database is nothing: a flush forgets the pairs.
+// have passed, then hands them to its database. Here the database is nothing: a flush forgets the pairs. A bound in bytes, which etcd
+// does not have, keeps a burst of large values from filling a small container with the buffer alone.
 
 import Tricolor
 
@@ -14,10 +15,13 @@ struct WriteBuffer: Managed {
   nonisolated(unsafe) static var slot = TypeSlot()
   static let firstCapacity = 512
   static let mostPairs = 2_000
+  static let mostBytes = 4 << 20
   static let mostNanoseconds: UInt64 = 100_000_000
 
   var pairs: Reference<ReferenceArray<BufferedPair>>?
   var pairCount = 0
+  /// Bytes of their values.
+  var pairBytes = 0
   var flushedAt: UInt64 = 0
   /// Batches and pairs flushed so far.
   var batches = 0
@@ -42,15 +46,20 @@ extension Reference where Target == WriteBuffer {
   func append(_ pair: Reference<BufferedPair>) {
     self.pairs.unsafelyUnwrapped[self.pairCount] = pair
     self.pairCount += 1
+    self.pairBytes += pair.value?.count ?? 0
   }
 
   /// Forgets the batch if it is large or old enough.
   func flushIfDue(at now: UInt64) {
-    guard self.pairCount >= WriteBuffer.mostPairs || now &- self.flushedAt >= WriteBuffer.mostNanoseconds else { return }
+    guard
+      self.pairCount >= WriteBuffer.mostPairs || self.pairBytes >= WriteBuffer.mostBytes
+        || now &- self.flushedAt >= WriteBuffer.mostNanoseconds
+    else { return }
     self.batches += 1
     self.flushedPairs += self.pairCount
     self.flushedAt = now
     self.pairCount = 0
+    self.pairBytes = 0
     self.pairs = nil
   }
 }

@@ -39,19 +39,16 @@ extension EtcdStore {
     }
   }
 
-  /// Ends all leases of `session` whose time has passed at `now`, each in a revision of its own, and answers how many there were.
-  func expireLeases(session: Int, now: Int, _ m: Mutator) throws -> Int {
-    var ended = 0
-    while true {
-      let found = try lock.writing(m) {
-        let state = self.state(m)
-        guard let lease = state.leases.expired(session: session, now: now) else { return false }
-        try revoke(lease, state, m)
-        state.expiredLeases += 1
-        return true
-      }
-      if !found { return ended }
-      ended += 1
+  /// Ends the lease of `session` that should have ended first, if its time has passed at `now`, and answers its number; nil when none's has.
+  ///
+  /// - Throws: `OutOfMemory`; the lease is still there then.
+  func expireOne(session: Int, now: Int, _ m: Mutator) throws -> Int? {
+    try lock.writing(m) {
+      let state = self.state(m)
+      guard let lease = state.leases.expired(session: session, now: now) else { return nil }
+      try revoke(lease, state, m)
+      state.expiredLeases += 1
+      return lease.id
     }
   }
 

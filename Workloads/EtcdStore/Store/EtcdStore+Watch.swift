@@ -32,13 +32,13 @@ extension EtcdStore {
     }
   }
 
-  /// Serves watchers that fell behind from the log, `mostRecords` of its records at most.
-  func serveUnsynced(mostRecords: Int, _ m: Mutator) throws(OutOfMemory) {
-    try lock.reading(m) { () throws(OutOfMemory) in
+  /// Serves watchers that fell behind from the log, `mostRecords` of its records at most. Where memory is out they wait.
+  func serveUnsynced(mostRecords: Int, _ m: Mutator) {
+    lock.reading(m) {
       let state = self.state(m)
       let hub = state.watches
       if hub.behind == 0 { return }
-      try queues.holding(m) { () throws(OutOfMemory) in try hub.cancelCompacted(state.compacted, m) }
+      queues.holding(m) { hub.cancelCompacted(state.compacted, m) }
       guard let first = hub.oldestWanted(after: state.compacted) else { return }
       var batches = WatchBatches()
       let reached = collect(from: first, mostRecords: mostRecords, state, into: &batches, m)

@@ -20,6 +20,8 @@ public final class EtcdStore: Sendable {
   let queues = QueueLock()
   let isCompacting = Atomic<Bool>(false)
   private let requests = Atomic<Int>(0)
+  /// Transactions that were applied when there was no memory left for their answer.
+  let lostAnswers = Atomic<Int>(0)
 
   /// An empty store at revision 1, as a new etcd has.
   init(_ configuration: StoreConfiguration, _ m: Mutator) throws(OutOfMemory) {
@@ -65,7 +67,11 @@ extension EtcdStore {
     let outcome = try lock.writing(m) {
       try apply(request, entry: entry, response, state(m), m)
     }
-    try answer(response, outcome, m)
+    do throws(OutOfMemory) {
+      try answer(response, outcome, m)
+    } catch {
+      lostAnswers.wrappingAdd(1, ordering: .relaxed)
+    }
     noteSlow(trace, m)
     return outcome
   }
@@ -75,7 +81,7 @@ extension EtcdStore {
     lock.writing(m) { state(m).slowRequests += 1 }
   }
 
-  /// Makes the bytes that would be sent to the client. The transaction is applied; if memory is out now, only its answer is lost.
+  /// Makes the bytes that would be sent to the client.
   private func answer(
     _ response: Reference<TransactionResponse>, _ outcome: TransactionOutcome, _ m: Mutator
   ) throws(OutOfMemory) {

@@ -120,14 +120,18 @@ extension Reference where Target == WatchHub {
 
   /// Cancels unsynced watchers that want revisions at or before `compacted`; the queue lock held. One whose stream has no room
   /// stays for the next time.
-  func cancelCompacted(_ compacted: Int, _ m: Mutator) throws(OutOfMemory) {
+  func cancelCompacted(_ compacted: Int, _ m: Mutator) {
     for id in 0..<self.watcherCount where watcher(id).state == WatcherState.unsynced {
       let late = watcher(id)
       let stream = late.stream.unsafelyUnwrapped
       guard late.minimum <= compacted, stream.hasRoom else { continue }
-      let response = try m.make(
-        WatchResponse(watcher: late, events: nil, eventCount: 0, committedAt: 0, isCancellation: true))
-      stream.push(response)
+      do throws(OutOfMemory) {
+        stream.push(
+          try m.make(
+            WatchResponse(watcher: late, events: nil, eventCount: 0, committedAt: 0, isCancellation: true)))
+      } catch {
+        return
+      }
       late.state = WatcherState.cancelled
       self.behind -= 1
       self.cancellations += 1

@@ -20,11 +20,13 @@ struct WatchSender: Sendable {
   private(set) var marshalledBytes = 0
   /// Events that came again or out of order.
   private(set) var misordered = 0
+  /// Responses that there was no memory to marshal for.
+  private(set) var unsent = 0
 
   /// Delivers one response if there is one and tells its latency in nanoseconds; false when nothing is ready.
   mutating func deliverOne(
     from store: EtcdStore, ignoringDelays: Bool = false, _ m: Mutator, latency: (UInt64) -> Void
-  ) throws(OutOfMemory) -> Bool {
+  ) -> Bool {
     let now = Clock.monotonic()
     guard let response = take(from: store, now: now, ignoringDelays: ignoringDelays, m) else { return false }
     let watcher = response.watcher.unsafelyUnwrapped
@@ -32,8 +34,12 @@ struct WatchSender: Sendable {
       store.watchAgain(watcher, m)
       return true
     }
-    try marshal(response, m)
     check(response, watcher)
+    do throws(OutOfMemory) {
+      try marshal(response, m)
+    } catch {
+      unsent += 1
+    }
     deliveredResponses += 1
     deliveredEvents += response.eventCount
     let done = Clock.monotonic()
@@ -42,7 +48,7 @@ struct WatchSender: Sendable {
   }
 
   /// Does what is due for watchers that are behind.
-  mutating func catchUp(_ store: EtcdStore, hurry: Bool = false, _ m: Mutator) throws(OutOfMemory) {
+  mutating func catchUp(_ store: EtcdStore, hurry: Bool = false, _ m: Mutator) {
     let now = Clock.monotonic()
     if hurry || now &- victimsAt >= WatchSender.victimInterval {
       victimsAt = now
@@ -50,27 +56,27 @@ struct WatchSender: Sendable {
     }
     if hurry || now &- syncAt >= WatchSender.syncInterval {
       syncAt = now
-      try store.serveUnsynced(mostRecords: WatchSender.recordsPerSync, m)
+      store.serveUnsynced(mostRecords: WatchSender.recordsPerSync, m)
     }
   }
 
   /// Delivers for as long as `goesOn` says so.
   mutating func run(
     _ store: EtcdStore, _ m: Mutator, while goesOn: () -> Bool, latency: (UInt64) -> Void
-  ) throws(OutOfMemory) {
+  ) {
     while goesOn() {
       let mark = store.queues.mark()
-      try catchUp(store, m)
-      if try deliverOne(from: store, m, latency: latency) { continue }
+      catchUp(store, m)
+      if deliverOne(from: store, m, latency: latency) { continue }
       store.queues.wait(past: mark, nanoseconds: 2_000_000, m)
     }
   }
 
   /// Delivers everything there is, however slow the clients are, until every watcher has all it should get.
-  mutating func drain(_ store: EtcdStore, _ m: Mutator) throws(OutOfMemory) {
+  mutating func drain(_ store: EtcdStore, _ m: Mutator) {
     while store.hasUndelivered(m) {
-      while try deliverOne(from: store, ignoringDelays: true, m, latency: { _ in }) {}
-      try catchUp(store, hurry: true, m)
+      while deliverOne(from: store, ignoringDelays: true, m, latency: { _ in }) {}
+      catchUp(store, hurry: true, m)
     }
   }
 

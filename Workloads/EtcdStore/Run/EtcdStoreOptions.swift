@@ -1,0 +1,118 @@
+// The workload's own options, each with its bounds: what is outside them is refused with the option's name, value and bounds.
+
+import Harness
+
+/// What an `etcd-store` run works with beside the options every workload has.
+public struct EtcdStoreOptions: Sendable {
+  /// Keys made at the start, when no dump is loaded.
+  public var keys = 36_000
+  /// The mean size of their values, in bytes.
+  public var valueBytes = 1_000
+  public var watchers = 40
+  /// Of a hundred watch streams, how many have a client that takes 20 ms over an event.
+  public var slowStreams = 10
+  /// Entries of the replicated log kept in memory.
+  public var raftRetain = 1_000
+  /// Bytes of old revisions that make a compaction due.
+  public var historyBytes = 8 << 20
+  /// Keys and bytes of a list's page.
+  public var pageKeys = 500
+  public var pageBytes = 1 << 20
+  /// The size of the values that a watch burst writes.
+  public var burstValueBytes = 16 << 10
+  /// Whether lists are refused while the process is above its memory limit.
+  public var sheds = true
+  /// A dump to load instead of making keys.
+  public var dumpPath: String? = nil
+
+  public init() {}
+}
+
+/// `--shed`.
+enum ShedChoice: String, CaseIterable, Sendable {
+  case on, off
+}
+
+extension EtcdStoreOptions {
+  private static let defaults = EtcdStoreOptions()
+
+  static let keysOption = WorkloadOption.integer(
+    "keys", 1...20_000_000, default: defaults.keys, help: "keys made at the start")
+  static let valueOption = size(
+    "value-size", 16...65_536, default: defaults.valueBytes, help: "mean size of a value")
+  static let watchersOption = WorkloadOption.integer(
+    "watchers", 0...100_000, default: defaults.watchers, help: "watchers, ten to a stream")
+  static let slowOption = WorkloadOption.integer(
+    "slow-streams", 0...100, default: defaults.slowStreams, help: "percent of the watch streams that are slow")
+  static let raftOption = WorkloadOption.integer(
+    "raft-retain", 1...1_000_000, default: defaults.raftRetain, help: "entries of the replicated log kept in memory")
+  static let historyOption = size(
+    "history", 65_536...1 << 40, default: defaults.historyBytes,
+    help: "old revisions of this size make a compaction due")
+  static let pageKeysOption = WorkloadOption.integer(
+    "page-keys", 1...1_000_000, default: defaults.pageKeys, help: "most keys in a page of a list")
+  static let pageBytesOption = size(
+    "page-size", 1...1 << 30, default: defaults.pageBytes, help: "most keys and values in a page of a list")
+  static let burstOption = size(
+    "burst-value-size", 16...1_500_000, default: defaults.burstValueBytes,
+    help: "size of the values written in a watch burst")
+  static let shedOption = WorkloadOption.choice(
+    "shed", default: ShedChoice.on, help: "refuse lists while memory is above its limit")
+  static let loadOption = WorkloadOption.file(
+    "load", help: "a dump to load instead: etcdctl get \"\" --prefix -w json > FILE")
+
+  /// `--name SIZE` within `range` bytes.
+  private static func size(
+    _ name: String, _ range: ClosedRange<Int>, default fallback: Int, help: String
+  ) -> WorkloadOption<Int> {
+    let any = WorkloadOption.size(name, default: fallback, help: help)
+    return WorkloadOption(
+      name, placeholder: any.placeholder, help: help,
+      allowed: "\(any.allowed), from \(range.lowerBound) to \(range.upperBound) bytes", default: fallback,
+      defaultText: any.fallbackText
+    ) { text in
+      any.parse(text).flatMap { range.contains($0) ? $0 : nil }
+    }
+  }
+
+  static let table: [any AnyWorkloadOption] = [
+    keysOption, valueOption, watchersOption, slowOption, raftOption, historyOption, pageKeysOption, pageBytesOption,
+    burstOption, shedOption, loadOption,
+  ]
+
+  /// The options as typed.
+  ///
+  /// - Throws: for a value out of bounds, or options that exclude each other.
+  public init(_ values: OptionValues) throws(UsageError) {
+    keys = try values.value(of: EtcdStoreOptions.keysOption)
+    valueBytes = try values.value(of: EtcdStoreOptions.valueOption)
+    watchers = try values.value(of: EtcdStoreOptions.watchersOption)
+    slowStreams = try values.value(of: EtcdStoreOptions.slowOption)
+    raftRetain = try values.value(of: EtcdStoreOptions.raftOption)
+    historyBytes = try values.value(of: EtcdStoreOptions.historyOption)
+    pageKeys = try values.value(of: EtcdStoreOptions.pageKeysOption)
+    pageBytes = try values.value(of: EtcdStoreOptions.pageBytesOption)
+    burstValueBytes = try values.value(of: EtcdStoreOptions.burstOption)
+    sheds = try values.value(of: EtcdStoreOptions.shedOption) == .on
+    dumpPath = try values.value(of: EtcdStoreOptions.loadOption)
+    if dumpPath != nil {
+      for option in [EtcdStoreOptions.keysOption, EtcdStoreOptions.valueOption] where values.has(option) {
+        throw UsageError("--\(option.name) is given with --load; allowed: one of them, a dump brings its own keys")
+      }
+    }
+  }
+
+  var pageLimit: PageLimit { PageLimit(keys: pageKeys, bytes: pageBytes) }
+
+  /// The store that these options describe.
+  var storeConfiguration: StoreConfiguration {
+    var configuration = StoreConfiguration()
+    configuration.raftRetain = raftRetain
+    configuration.sessions = Partition.count
+    configuration.watchers = watchers
+    configuration.streams = max(1, (watchers + 9) / 10)
+    configuration.slowStreams = (configuration.streams * slowStreams + 50) / 100
+    configuration.historyBytes = historyBytes
+    return configuration
+  }
+}

@@ -1,0 +1,238 @@
+// Runs the phases: client threads that share the 64 clients out among them, and one more thread that is the far end of all watches.
+
+import Harness
+import Synchronization
+import Tricolor
+import TricolorPlatform
+
+/// A run in progress. Phases are driven by one thread; the client threads of a phase touch disjoint clients.
+final class WorkDriver: Sendable {
+  let context: RunContext
+  let options: EtcdStoreOptions
+  let store: EtcdStore
+  nonisolated(unsafe) let partitions: [Partition]
+  /// Latencies by phase: of clients, merged when a phase is over, and of the sender.
+  let latencies = WorkPhase.allCases.map { _ in LatencyTable() }
+  let deliveries = WorkPhase.allCases.map { _ in LatencyTable() }
+  nonisolated(unsafe) private(set) var seconds = [Double](repeating: 0, count: WorkPhase.allCases.count)
+  nonisolated(unsafe) private(set) var operations = [Int](repeating: 0, count: WorkPhase.allCases.count)
+  nonisolated(unsafe) private(set) var rounds = 0
+  private let phase = Atomic<Int>(WorkPhase.load.rawValue)
+  private let senderStops = Atomic<Bool>(false)
+  private let isPressed = Atomic<Bool>(false)
+  nonisolated(unsafe) private(set) var sender = WatchSender()
+
+  init(_ context: RunContext, _ options: EtcdStoreOptions, _ store: EtcdStore, _ partitions: [Partition]) {
+    self.context = context
+    self.options = options
+    self.store = store
+    self.partitions = partitions
+  }
+
+  private static func now() -> UInt64 { Clock.monotonic() }
+
+  // MARK: Phases
+
+  /// Loads the made-up keys; a dump's are there already. Loading began at `began`.
+  func load(since began: UInt64) throws {
+    if options.dumpPath == nil {
+      let parts = try context.runClients { client, m in
+        let table = LatencyTable()
+        for partition in self.partitions(of: client) { try self.load(partition, client, table, m) }
+        return table
+      }
+      operations[WorkPhase.load.rawValue] = collect(parts, into: .load)
+    }
+    seconds[WorkPhase.load.rawValue] = Double(WorkDriver.now() - began) / 1e9
+  }
+
+  private func load(_ partition: Partition, _ client: Client, _ table: LatencyTable, _ m: Mutator) throws {
+    for start in stride(from: 0, to: partition.all.count, by: 10) where !isOver {
+      let began = WorkDriver.now()
+      try shedding(partition) { try partition.load(from: start, count: 10, store, m) }
+      note(.transaction, since: began, client, table)
+    }
+  }
+
+  /// Repeats the phases until `extent` is used up or the user interrupts.
+  func repeatPhases(_ extent: Extent, since began: UInt64) throws {
+    var left = 0
+    if case .operations(let count) = extent { left = count }
+    while !isOver {
+      let extents: [PhaseExtent]
+      switch extent {
+      case .operations:
+        extents = RoundPlan.counts(left: left)
+        left -= extents.reduce(0) { $0 + $1.total }
+      case .nanoseconds(let length): extents = RoundPlan.times(from: WorkDriver.now(), end: began + length)
+      case .natural: extents = RoundPlan.counts(left: RoundPlan.operations)
+      }
+      for (phase, part) in zip(WorkPhase.repeated, extents) where !isOver { try run(phase, part) }
+      rounds += 1
+      if isUsedUp(extent, left: left, since: began) { return }
+    }
+  }
+
+  private func isUsedUp(_ extent: Extent, left: Int, since began: UInt64) -> Bool {
+    guard case .nanoseconds(let length) = extent else { return left == 0 }
+    return WorkDriver.now() >= began + length
+  }
+
+  private var isOver: Bool { context.isInterrupted }
+
+  private func run(_ phase: WorkPhase, _ extent: PhaseExtent) throws {
+    try measure(phase) {
+      let parts = try context.runClients { client, m in
+        let table = LatencyTable()
+        if phase == .compaction && client.index == 0 {
+          try self.compact(client, table, m) { try self.store.compactAll(m) }
+        }
+        try self.work(phase, extent, client, table, m)
+        return table
+      }
+      return collect(parts, into: phase)
+    }
+  }
+
+  /// Times a phase, with the sender running beside it.
+  private func measure(_ phase: WorkPhase, _ body: () throws -> Int) throws {
+    context.phase(phase.name)
+    self.phase.store(phase.rawValue, ordering: .relaxed)
+    let began = WorkDriver.now()
+    operations[phase.rawValue] += try body()
+    seconds[phase.rawValue] += Double(WorkDriver.now() - began) / 1e9
+  }
+
+  private func collect(_ parts: [LatencyTable], into phase: WorkPhase) -> Int {
+    var count = 0
+    for part in parts {
+      latencies[phase.rawValue].add(part)
+      count += WorkKind.allCases.reduce(0) { $0 + ($1 == .compaction ? 0 : part.count($1)) }
+    }
+    return count
+  }
+
+  // MARK: Clients
+
+  private func partitions(of client: Client) -> [Partition] {
+    partitions.filter { $0.id % context.threads == client.index }
+  }
+
+  /// Does this thread's share of a phase, its clients in turn.
+  private func work(
+    _ phase: WorkPhase, _ extent: PhaseExtent, _ client: Client, _ table: LatencyTable, _ m: Mutator
+  ) throws {
+    let own = partitions(of: client)
+    var left = own.map { extent.operations(of: $0.id) }
+    while left.contains(where: { $0 > 0 }) {
+      for (place, partition) in own.enumerated() where left[place] > 0 {
+        let lists = partition.list.finishedLists
+        // A turn is sixteen operations, or a whole list.
+        for done in 1... {
+          let began = WorkDriver.now()
+          if isOver || extent.isOver(at: began) { return }
+          note(try operation(phase, partition, m), since: began, client, table)
+          try compactIfDue(partition, client, table, m)
+          left[place] -= 1
+          if left[place] == 0 { break }
+          if phase == .listStorm ? partition.list.finishedLists > lists : done == 16 { break }
+        }
+      }
+    }
+  }
+
+  private func compactIfDue(
+    _ partition: Partition, _ client: Client, _ table: LatencyTable, _ m: Mutator
+  ) throws {
+    guard partition.compactionIsDue else { return }
+    partition.compactionIsDue = false
+    try compact(client, table, m) { try self.store.compactHistory(m) }
+  }
+
+  private func operation(_ phase: WorkPhase, _ partition: Partition, _ m: Mutator) throws -> WorkKind {
+    var kind = WorkKind.get
+    try shedding(partition) {
+      switch phase {
+      case .listStorm where isPressed.load(ordering: .relaxed):
+        partition.shedOperations += 1
+        partition.restartList()
+        kind = .listPage
+      case .listStorm: kind = try partition.listPage(store, pinned: true, m)
+      case .watchBurst: kind = try partition.burstOperation(store, m)
+      case .load, .steady, .compaction: kind = try partition.steadyOperation(store, m)
+      }
+    }
+    return kind
+  }
+
+  /// Under a hard limit memory may run out: then the operation has not happened, and is counted as shed.
+  private func shedding(_ partition: Partition, _ body: () throws -> Void) throws {
+    do {
+      try body()
+    } catch is OutOfMemory {
+      partition.shedOperations += 1
+    }
+  }
+
+  private func compact(
+    _ client: Client, _ table: LatencyTable, _ m: Mutator, _ body: () throws -> CompactionReport?
+  ) throws {
+    let began = WorkDriver.now()
+    do {
+      if try body() != nil { note(.compaction, since: began, client, table) }
+    } catch is OutOfMemory {
+      partitions[client.index].shedOperations += 1
+    }
+  }
+
+  private func note(_ kind: WorkKind, since began: UInt64, _ client: Client, _ table: LatencyTable) {
+    let nanoseconds = WorkDriver.now() - began
+    client.record(kind: kind.rawValue, nanoseconds: nanoseconds)
+    table.record(kind, nanoseconds)
+  }
+
+  // MARK: The sender
+
+  /// Starts the thread that delivers what watchers are sent.
+  func startSender() throws(PlatformError) -> NativeThread {
+    try NativeThread.start(name: "watch-sender") {
+      self.context.heap.withMutator { m in
+        var pressureAt: UInt64 = 0
+        self.sender.run(self.store, m) {
+          let now = WorkDriver.now()
+          if now &- pressureAt > 50_000_000 {
+            pressureAt = now
+            self.watchMemory()
+          }
+          return !self.senderStops.load(ordering: .acquiring)
+        } latency: { nanoseconds in
+          self.deliveries[self.phase.load(ordering: .relaxed)].record(.watchDelivery, nanoseconds)
+        }
+      }
+    }
+  }
+
+  /// Lists are refused for as long as the process is above its limit.
+  private func watchMemory() {
+    guard options.sheds else { return }
+    let statistics = context.heap.statistics
+    isPressed.store(statistics.limitBytes.map { statistics.residentBytes > $0 } ?? false, ordering: .relaxed)
+  }
+
+  func stopSender(_ thread: NativeThread) {
+    senderStops.store(true, ordering: .releasing)
+    store.queues.announce()
+    thread.join()
+  }
+
+  /// Delivers what is left. The sender has been stopped.
+  func drain(_ m: Mutator) { sender.drain(store, m) }
+}
+
+extension PhaseExtent {
+  /// Operations over all clients, 0 for an extent of time.
+  var total: Int {
+    guard case .operations(let count) = self else { return 0 }
+    return count
+  }
+}

@@ -1,0 +1,90 @@
+// The phases of a run and how time or operations are shared out among them.
+
+/// A phase; loading comes once, the others again and again.
+enum WorkPhase: Int, CaseIterable, Sendable {
+  case load, steady, listStorm, compaction, watchBurst
+
+  /// Those that are repeated, in order.
+  static let repeated: [WorkPhase] = [.steady, .listStorm, .compaction, .watchBurst]
+
+  var name: String {
+    switch self {
+    case .load: return "load"
+    case .steady: return "steady"
+    case .listStorm: return "list storm"
+    case .compaction: return "compaction"
+    case .watchBurst: return "watch burst"
+    }
+  }
+
+  /// Of 75 parts of a round's time.
+  var timeShare: Int {
+    switch self {
+    case .load: return 0
+    case .steady: return 35
+    case .listStorm: return 15
+    case .compaction: return 5
+    case .watchBurst: return 20
+    }
+  }
+
+  /// Of 100 parts of a round's operations: a page or a large put costs many times a renewal.
+  var operationShare: Int {
+    switch self {
+    case .load: return 0
+    case .steady: return 80
+    case .listStorm: return 6
+    case .compaction: return 6
+    case .watchBurst: return 8
+    }
+  }
+}
+
+/// How long a phase lasts.
+enum PhaseExtent: Sendable {
+  /// Until this time on the monotonic clock.
+  case until(UInt64)
+  /// This many operations over all clients.
+  case operations(Int)
+
+  /// How many operations client `id` does.
+  func operations(of id: Int) -> Int {
+    guard case .operations(let all) = self else { return .max }
+    return all / Partition.count + (id < all % Partition.count ? 1 : 0)
+  }
+
+  func isOver(at now: UInt64) -> Bool {
+    guard case .until(let end) = self else { return false }
+    return now >= end
+  }
+}
+
+/// The rounds of a run.
+enum RoundPlan {
+  static let nanoseconds: UInt64 = 10_000_000_000
+  static let operations = 400_000
+
+  /// When each repeated phase of a round that starts at `now` ends, the run ending at `end`. The last round takes what is left.
+  static func times(from now: UInt64, end: UInt64) -> [PhaseExtent] {
+    let left = end > now ? end - now : 0
+    let length = left < nanoseconds * 3 / 2 ? left : nanoseconds
+    var parts: UInt64 = 0
+    return WorkPhase.repeated.map { phase in
+      parts += UInt64(phase.timeShare)
+      return .until(now + length * parts / 75)
+    }
+  }
+
+  /// The operations of each repeated phase of a round, `left` being left to do. All of a round's are handed out.
+  static func counts(left: Int) -> [PhaseExtent] {
+    let round = left < operations * 3 / 2 ? left : operations
+    var given = 0
+    var parts = 0
+    return WorkPhase.repeated.map { phase in
+      parts += phase.operationShare
+      let end = round * parts / 100
+      defer { given = end }
+      return .operations(end - given)
+    }
+  }
+}
