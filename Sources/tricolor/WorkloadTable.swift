@@ -1,11 +1,12 @@
 // Every workload the command knows.
 
 import Classic
+import EtcdStore
 import Harness
 
 /// The workloads by name.
 enum WorkloadTable {
-  static let all: [any Workload.Type] = ClassicWorkloads.all
+  static let all: [any Workload.Type] = [EtcdStoreWorkload.self] + ClassicWorkloads.all
 
   /// The workload called `name`.
   ///
