@@ -15,6 +15,8 @@ import Synchronization
   case answered(Handshake)
   /// Stacks and root handles are scanned; marking begins after this.
   case marking
+  /// Nothing is grey: a round of `finish` begins.
+  case round
   /// The cycle has ended and everything is swept.
   case over
 }

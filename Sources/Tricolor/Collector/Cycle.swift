@@ -107,8 +107,8 @@ extension HeapCore {
     repeat {
       repeat {
         markInBackground(&record)
-      } while !state.pointee.grey.isQuiescent()
-      state.pointee.grey.greyFound.store(false, ordering: .sequentiallyConsistent)
+      } while !state.pointee.grey.beginRound()
+      passStep(.round)
       shakeHands(.finish)
       record.rounds += 1
     } while !endIfQuiet()
@@ -119,9 +119,7 @@ extension HeapCore {
   private func endIfQuiet() -> Bool {
     state.pointee.roots.lock.lock()
     defer { state.pointee.roots.lock.unlock() }
-    if state.pointee.grey.greyFound.load(ordering: .sequentiallyConsistent) || !state.pointee.grey.isQuiescent() {
-      return false
-    }
+    guard state.pointee.grey.wasQuietRound() else { return false }
     state.pointee.phase.store(Phase.finished.rawValue, ordering: .sequentiallyConsistent)
     return true
   }

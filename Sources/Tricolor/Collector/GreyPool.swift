@@ -34,12 +34,12 @@ struct GreyPool: ~Copyable {
   let changed = FutexEvent()
   /// Markers that would take work if there were any.
   let hungry = Atomic<Int>(0)
-  /// Set by whoever adds grey work outside a worker; the quiet round clears and reads it (invariant I6).
-  let greyFound = Atomic<Bool>(false)
 
   private var pooled: UnsafeMutablePointer<GreyChunk>? = nil
   private var pooledCount = 0
   private var active = 0
+  /// Whether grey work was added, other than by a marker, since the round of `finish` handshakes began (invariant I6).
+  private var wasAdded = false
   private var empties: UnsafeMutablePointer<GreyChunk>? = nil
   private var slabs: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private var slabCount = 0
@@ -60,6 +60,23 @@ struct GreyPool: ~Copyable {
     lock.lock()
     defer { lock.unlock() }
     return pooled == nil && active == 0
+  }
+
+  /// Begins a round of `finish` handshakes if there is no grey work. The look and the clearing are one step, and so are adding and
+  /// noting it: work added after the look is always noted, even if it is marked before the round ends.
+  mutating func beginRound() -> Bool {
+    lock.lock()
+    defer { lock.unlock() }
+    guard pooled == nil && active == 0 else { return false }
+    wasAdded = false
+    return true
+  }
+
+  /// Whether no grey work was added since the round began, and so none is there.
+  mutating func wasQuietRound() -> Bool {
+    lock.lock()
+    defer { lock.unlock() }
+    return !wasAdded && pooled == nil && active == 0
   }
 
   /// Takes a chunk of work and becomes active; nil when nothing is pooled.
@@ -112,9 +129,13 @@ struct GreyPool: ~Copyable {
   /// Adds what a barrier buffer, a stack or the roots held. Notes that grey work was found.
   mutating func add(_ chunk: UnsafeMutablePointer<GreyChunk>) {
     let found = chunk.pointee.count > 0
-    if found { greyFound.store(true, ordering: .sequentiallyConsistent) }
     lock.lock()
-    if found { pool(chunk) } else { keepEmpty(chunk) }
+    if found {
+      pool(chunk)
+      wasAdded = true
+    } else {
+      keepEmpty(chunk)
+    }
     lock.unlock()
     if found { announce() }
   }
