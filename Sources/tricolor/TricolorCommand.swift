@@ -12,7 +12,9 @@ struct TricolorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tricolor",
     abstract: "A managed heap under load: run workloads against the collector and its memory limit.",
-    subcommands: [RunCommand.self, TopologyCommand.self, WorkloadsCommand.self, ProbeCommand.self])
+    subcommands: [
+      RunCommand.self, SimulateCommand.self, TopologyCommand.self, WorkloadsCommand.self, ProbeCommand.self,
+    ])
 
   static func main() {
     var command: any ParsableCommand
