@@ -17,36 +17,13 @@
 
 _Thread_local tricolor_thread_t tricolor_thread __attribute__((tls_model("initial-exec")));
 
-// The registers go into the array by explicit stores: setjmp mangles some of them, and __builtin_unwind_init leaves their place
-// to the compiler.
-static inline __attribute__((always_inline)) void store_registers(uintptr_t *registers) {
-#if defined(__x86_64__)
-  __asm__ volatile(
-      "movq %%rbx, 0(%0)\n\tmovq %%rbp, 8(%0)\n\tmovq %%r12, 16(%0)\n\t"
-      "movq %%r13, 24(%0)\n\tmovq %%r14, 32(%0)\n\tmovq %%r15, 40(%0)"
-      : : "r"(registers) : "memory");
-#elif defined(__aarch64__)
-  __asm__ volatile(
-      "stp x19, x20, [%0]\n\tstp x21, x22, [%0, #16]\n\tstp x23, x24, [%0, #32]\n\t"
-      "stp x25, x26, [%0, #48]\n\tstp x27, x28, [%0, #64]\n\tstp x29, x30, [%0, #80]"
-      : : "r"(registers) : "memory");
-#else
-#error "store_registers: unknown architecture"
-#endif
-}
-
 // The memory clobber after the call keeps the array alive and forbids a tail call.
 __attribute__((noinline)) void tricolor_call_with_spilled_registers(
     void (*body)(void *, uintptr_t), void *context) {
   uintptr_t registers[12] = {0};
-  store_registers(registers);
+  tricolor_capture_registers(registers);
   body(context, (uintptr_t)registers);
   __asm__ volatile("" : : "r"(registers) : "memory");
-}
-
-__attribute__((noinline)) uintptr_t tricolor_capture_registers(uintptr_t *registers) {
-  store_registers(registers);
-  return (uintptr_t)__builtin_frame_address(0);
 }
 
 #if defined(__x86_64__)

@@ -109,7 +109,11 @@ public final class Heap: Sendable {
   func enter() -> Mutator {
     let mutator = ThreadRecords.record(for: core) ?? core.attach()
     mutator.state.pointee.depth += 1
-    if mutator.state.pointee.depth == 1 { mutator.resume(from: MutatorStatus.outside) }
+    if mutator.state.pointee.depth == 1 {
+      mutator.resume(from: MutatorStatus.outside)
+    } else {
+      guard mutator.isRunning else { fatalError("tricolor: withMutator in a blocking region of the same heap") }
+    }
     return Mutator(mutator)
   }
 
@@ -124,11 +128,9 @@ public final class Heap: Sendable {
 
   /// Runs a cycle that begins after this call and returns when it has ended and been swept: garbage of before the call is gone.
   public func collect() {
-    let mutator = ThreadRecords.record(for: core)
-    let inside = mutator.map { $0.state.pointee.depth > 0 } ?? false
-    if inside { mutator!.park() }
+    ThreadRecords.parkAll()
     core.collectAndWait()
-    if inside { mutator!.unpark() }
+    ThreadRecords.unparkAll()
   }
 
   // MARK: Settings

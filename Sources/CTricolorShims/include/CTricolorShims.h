@@ -71,9 +71,27 @@ static inline void tricolor_keep(uintptr_t word) { __asm__ volatile("" : : "r"(w
 void tricolor_call_with_spilled_registers(
     void (*_Nonnull body)(void *_Nullable context, uintptr_t stack_pointer), void *_Nullable context);
 
-// Stores the callee-saved registers in registers[0...11] and answers a stack address below the caller's frame: together they
-// hold every value the calling thread's frames can still use, for as long as those frames stay as they are.
-uintptr_t tricolor_capture_registers(uintptr_t *_Nonnull registers);
+// Stores the callee-saved registers in registers[0...11] and answers the stack pointer: registers and stack from there up hold
+// every value the thread's frames can still use, until the function it is inlined into returns or its frames change. Inlined
+// for that reason: a frame of its own would be gone, and with it the caller's registers that it had saved there. The registers
+// are stored explicitly: setjmp mangles some of them, and __builtin_unwind_init leaves their place to the compiler.
+static inline __attribute__((always_inline)) uintptr_t tricolor_capture_registers(uintptr_t *_Nonnull registers) {
+  uintptr_t stack_pointer;
+#if defined(__x86_64__)
+  __asm__ volatile(
+      "movq %%rbx, 0(%1)\n\tmovq %%rbp, 8(%1)\n\tmovq %%r12, 16(%1)\n\t"
+      "movq %%r13, 24(%1)\n\tmovq %%r14, 32(%1)\n\tmovq %%r15, 40(%1)\n\tmovq %%rsp, %0"
+      : "=&r"(stack_pointer) : "r"(registers) : "memory");
+#elif defined(__aarch64__)
+  __asm__ volatile(
+      "stp x19, x20, [%1]\n\tstp x21, x22, [%1, #16]\n\tstp x23, x24, [%1, #32]\n\t"
+      "stp x25, x26, [%1, #48]\n\tstp x27, x28, [%1, #64]\n\tstp x29, x30, [%1, #80]\n\tmov %0, sp"
+      : "=&r"(stack_pointer) : "r"(registers) : "memory");
+#else
+#error "tricolor_capture_registers: unknown architecture"
+#endif
+  return stack_pointer;
+}
 
 // Calls body(context) while `hidden ^ key` is in exactly one callee-saved register (0 to 5: rbx, rbp, r12 to r15 on
 // x86-64; x19 to x24 on arm64) and nowhere else that this function knows of. For tests of the register spill.

@@ -18,8 +18,8 @@ extension HeapCore {
 
   /// `GODEBUG=gcstress=1`: a whole cycle at every poll of every mutator that is not already waiting for one.
   func stressCollect(_ mutator: MutatorCore) {
-    mutator.park()
+    ThreadRecords.parkAll()
     collectAndWait()
-    mutator.unpark()
+    ThreadRecords.unparkAll()
   }
 }

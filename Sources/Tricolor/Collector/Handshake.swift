@@ -151,9 +151,9 @@ extension MutatorCore {
 
   // MARK: Coming and going
 
-  /// Enters a blocking region: the frames from here up and the registers stay as they are until `unpark`, and the collector
-  /// scans both when it answers for this thread.
-  @inline(never) func park() {
+  /// Enters a blocking region: the caller's frame, those above it and the registers stay as they are until `unpark`, and the
+  /// collector scans both when it answers for this thread. Inlined: the caller must not return before `unpark`.
+  @inline(__always) func park() {
     let registers = withUnsafeMutablePointer(to: &state.pointee.parkedRegisters) {
       UnsafeMutableRawPointer($0).assumingMemoryBound(to: UInt.self)
     }
@@ -165,6 +165,9 @@ extension MutatorCore {
     resume(from: MutatorStatus.parked)
     state.pointee.parkedStack = 0
   }
+
+  /// Whether the calling thread, whose mutator this is, is inside `withMutator` and not in a blocking region.
+  var isRunning: Bool { state.pointee.status.load(ordering: .relaxed) == MutatorStatus.running }
 
   /// Becomes `running` from outside or parked; waits while the collector holds this mutator, and answers what was posted since.
   @inline(__always) func resume(from away: UInt32) {
@@ -199,7 +202,7 @@ extension MutatorCore {
     var mode: UInt8 = 0
     var next = ThreadRecords.first
     while let mutator = next {
-      if mutator.state.pointee.status.load(ordering: .relaxed) == MutatorStatus.running {
+      if mutator.isRunning {
         mode |= mutator.state.pointee.barrierMode
       }
       next = mutator.state.pointee.nextInThread
@@ -235,5 +238,31 @@ enum ThreadRecords {
       next = mutator.state.pointee.nextInThread
     }
     return nil
+  }
+
+  /// The calling thread is about to wait for a collector: parks it in every heap it is inside of, not only in the one it waits for.
+  /// Two threads inside the same two heaps, each waiting for a cycle of another one of them, would else wait for ever.
+  /// Inlined as `park` is.
+  @inline(__always) static func parkAll() {
+    var next = first
+    while let mutator = next {
+      if mutator.isRunning {
+        mutator.state.pointee.isWaiting = true
+        mutator.park()
+      }
+      next = mutator.state.pointee.nextInThread
+    }
+  }
+
+  /// Ends what `parkAll` began.
+  static func unparkAll() {
+    var next = first
+    while let mutator = next {
+      if mutator.state.pointee.isWaiting {
+        mutator.state.pointee.isWaiting = false
+        mutator.unpark()
+      }
+      next = mutator.state.pointee.nextInThread
+    }
   }
 }

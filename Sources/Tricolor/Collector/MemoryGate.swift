@@ -81,9 +81,9 @@ extension HeapCore {
       if mutator.state.pointee.poll.load(ordering: .relaxed) != 0 { mutator.answerPoll() }
       return
     }
-    mutator.park()
+    ThreadRecords.parkAll()
     _ = state.pointee.cycleEnded.wait(past: seen, timeoutNanoseconds: 500_000)
-    mutator.unpark()
+    ThreadRecords.unparkAll()
   }
 
   private func refuseAtHardLimit(_ bytes: Int) throws(OutOfMemory) {

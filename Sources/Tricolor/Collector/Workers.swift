@@ -106,8 +106,10 @@ extension HeapCore {
   /// The body of worker `index` (from 1; the collector thread is 0): marks while there are more unused processors than markers
   /// before it.
   func runWorker(_ index: Int) {
-    while !state.pointee.stopping.load(ordering: .acquiring) {
+    while true {
+      // Read before the look at `stopping`: a signal in between makes the wait return at once.
       let seen = state.pointee.workersWanted.current()
+      if state.pointee.stopping.load(ordering: .acquiring) { return }
       while phase == .marking { helpMarking(index) }
       state.pointee.workersWanted.wait(past: seen)
     }
@@ -180,9 +182,9 @@ extension MutatorCore {
   /// Nothing to mark, but the heap is past its goal: the cycle is about to end, wait for that instead of growing further.
   private func waitForProgress() {
     let seen = heap.state.pointee.grey.changed.current()
-    park()
+    ThreadRecords.parkAll()
     _ = heap.state.pointee.grey.changed.wait(past: seen, timeoutNanoseconds: 200_000)
-    unpark()
+    ThreadRecords.unparkAll()
   }
 }
 

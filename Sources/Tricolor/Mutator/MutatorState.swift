@@ -57,6 +57,8 @@ struct MutatorState: ~Copyable {
   /// The sweep epoch of blocks this mutator makes: advances at its answer to the sweep handshake.
   var epoch: UInt32 = 0
   var depth = 0
+  /// Parked because its thread waits for a collector, of this heap or another.
+  var isWaiting = false
   var openCount = 0
   var bufferCount = 0
   /// Bytes allocated while marking and not yet paid for; negative is credit.
