@@ -129,7 +129,7 @@ extension HeapCore {
     let lanePointer = state.pointee.lanes + lane
     while true {
       lanePointer.pointee.lock.lock()
-      if let block = lanePointer.pointee.partial.pop() {
+      if let block = lanePointer.pointee.takePartial(epoch: mutator.state.pointee.epoch) {
         lanePointer.pointee.lock.unlock()
         return block
       }

@@ -9,6 +9,7 @@
 // cell is ignored, so stale memory is never traced and an unallocated cell never carries a mark into its next life.
 
 import CTricolorShims
+import Synchronization
 
 /// The use of a block. `free` is zero, so a fresh descriptor table describes free blocks.
 enum BlockKind: UInt8 {
@@ -137,15 +138,17 @@ extension AddressMap {
   }
 
   /// Whether `cell` of the cell run at `start` is allocated (see the top of the file).
+  ///
+  /// The owner may close the block meanwhile. It stores the frontier before it takes owner and cursor away, and they are read here in
+  /// the other order: whoever misses the cursor sees the frontier that replaced it.
   private func isAllocated(_ cell: UInt, in descriptor: UnsafeMutablePointer<BlockDescriptor>, from start: UInt) -> Bool {
-    if let owner = descriptor.pointee.owner {
-      let cursor = tricolor_load_word(UInt(bitPattern: owner))
-      let end = start + UInt(descriptor.pointee.span) << Geometry.blockShift
-      if cursor > start && cursor <= end && cell < cursor && UInt64(cell - start) >= descriptor.pointee.frontier {
-        return true
-      }
-    }
-    if UInt64(cell - start) < descriptor.pointee.frontier { return true }
+    var cursor: UInt = 0
+    if let owner = descriptor.pointee.owner { cursor = tricolor_load_word(UInt(bitPattern: owner)) }
+    atomicMemoryFence(ordering: .acquiring)
+    let frontier = start + UInt(descriptor.pointee.frontier)
+    if cell < frontier { return true }
+    let end = start + UInt(descriptor.pointee.span) << Geometry.blockShift
+    if cursor > start && cursor <= end && cell < cursor { return true }
     let granule = self.granule(of: cell)
     return tricolor_load_bits(allocationBits + Int(granule >> 6)) & (1 << UInt64(granule & 63)) != 0
   }

@@ -67,6 +67,15 @@ struct Lane: ~Copyable {
     }
   }
 
+  /// A block with free cells for a mutator of sweep epoch `epoch`. The lane's lock is held.
+  ///
+  /// A mutator that has yet to answer the `sweep` handshake still allocates black. It gets no block that another one has made in the
+  /// new epoch and given back: the marks it would set there no sweep would clear, and the next cycle would take them for its own.
+  mutating func takePartial(epoch: UInt32) -> Int? {
+    guard !partial.isEmpty, addressMap.descriptors[Int(partial.first)].sweptEpoch == epoch else { return nil }
+    return partial.pop()
+  }
+
   /// Everything waits for the sweep of the epoch just begun. The lane's lock is held.
   mutating func beginEpoch() {
     unswept.append(&partial)

@@ -102,6 +102,7 @@ extension MutatorCore {
   }
 
   private func adopt(_ block: Int, _ lane: Int, _ laneClass: LaneClass) {
+    assert(addressMap.descriptors[block].sweptEpoch == state.pointee.epoch, "a block of another sweep epoch")
     let start = addressMap.address(ofBlock: block)
     let info = self.info(lane)
     let run = self.run(lane)
@@ -126,6 +127,8 @@ extension MutatorCore {
     let descriptor = addressMap.descriptors + block
     descriptor.pointee.frontier =
       hasFreeCells ? UInt64(run(lane).pointee.cursor - start) : UInt64(info.pointee.end - start)
+    // Before the cursor is gone: see `isAllocated`.
+    atomicMemoryFence(ordering: .releasing)
     descriptor.pointee.owner = nil
     info.pointee.blockPlusOne = 0
     run(lane).pointee = Run(cursor: 0, limit: 0)
