@@ -219,5 +219,11 @@ enum LayoutTable {
     }
   }
 
+  /// The size of a fixed layout's objects, nil for layouts of variable size.
+  static func fixedBytes(of layout: Layout) -> Int? {
+    let entry = entries + Int(layout.index)
+    return entry.pointee.shape == .fixed ? entry.pointee.bytes : nil
+  }
+
   static var laneCount: Int { registry.withLock { $0.laneCount } }
 }

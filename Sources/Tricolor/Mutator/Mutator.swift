@@ -51,6 +51,7 @@ extension Mutator {
 
   /// Bytes, all zero.
   public func makeBytes(count: Int) throws(OutOfMemory) -> Reference<Bytes> {
+    Mutator.check(count: count, stride: 1)
     let object = try allocate(.leaf, bytes: 8 + count, zeroed: true)
     object.assumingMemoryBound(to: Int.self).pointee = count
     return Reference(unsafeAddress: object)
@@ -68,6 +69,7 @@ extension Mutator {
   public func makeBytes(
     count: Int, fill: (UnsafeMutableRawBufferPointer) -> Void
   ) throws(OutOfMemory) -> Reference<Bytes> {
+    Mutator.check(count: count, stride: 1)
     let object = try allocate(.leaf, bytes: 8 + count, zeroed: false)
     object.assumingMemoryBound(to: Int.self).pointee = count
     fill(UnsafeMutableRawBufferPointer(start: object + 8, count: count))
@@ -79,6 +81,7 @@ extension Mutator {
   public func makeArray<Element>(
     of type: Element.Type, count: Int
   ) throws(OutOfMemory) -> Reference<ReferenceArray<Element>> {
+    Mutator.check(count: count, stride: 8)
     let object = try allocate(.referenceArray, bytes: 8 + 8 * count, zeroed: true)
     object.assumingMemoryBound(to: Int.self).pointee = count
     return Reference(unsafeAddress: object)
@@ -88,6 +91,7 @@ extension Mutator {
   public func makeElements<Element: Managed>(
     of type: Element.Type, count: Int
   ) throws(OutOfMemory) -> Reference<ElementArray<Element>> {
+    Mutator.check(count: count, stride: MemoryLayout<Element>.stride)
     let layout = PayloadLayout.elementArray(of: type)
     let object = try allocate(layout, bytes: 16 + count * MemoryLayout<Element>.stride, zeroed: true)
     object.assumingMemoryBound(to: Int.self).pointee = count
@@ -96,11 +100,27 @@ extension Mutator {
 
   /// A zeroed object of a layout registered by hand; `bytes` is its size (for `fixed` layouts the registered size).
   public func allocate(_ layout: Layout, bytes: Int) throws(OutOfMemory) -> UnsafeMutableRawPointer {
-    try allocate(layout, bytes: bytes, zeroed: true)
+    guard bytes >= 0 && bytes <= Mutator.mostBytes else {
+      fatalError("tricolor: an object of \(bytes) bytes; allowed are 0 to \(Mutator.mostBytes)")
+    }
+    if let size = LayoutTable.fixedBytes(of: layout), size != bytes {
+      fatalError("tricolor: an object of \(bytes) bytes of a layout whose objects have \(size)")
+    }
+    return try allocate(layout, bytes: bytes, zeroed: true)
   }
 
-  func allocate(_ layout: Layout, bytes: Int, zeroed: Bool) throws(OutOfMemory) -> UnsafeMutableRawPointer {
-    precondition(bytes >= 0 && bytes <= 1 << 46, "object size \(bytes) is not in 0 ... 2^46 bytes")
+  private static let mostBytes = 1 << 46
+
+  /// Ends the program, with the count in the message, when an object of that many elements cannot be.
+  @inline(__always) private static func check(count: Int, stride: Int) {
+    if count < 0 || count > mostBytes / stride { refuse(count: count, stride: stride) }
+  }
+
+  @inline(never) private static func refuse(count: Int, stride: Int) -> Never {
+    fatalError("tricolor: an object of \(count) elements; allowed are 0 to \(mostBytes / stride)")
+  }
+
+  private func allocate(_ layout: Layout, bytes: Int, zeroed: Bool) throws(OutOfMemory) -> UnsafeMutableRawPointer {
     let lane = LayoutTable.lane(of: layout, bytes: bytes)
     let cellBytes = UInt(LayoutTable.laneClasses[lane].cellBytes)
     if cellBytes == 0 {
@@ -125,7 +145,7 @@ extension Mutator {
   @usableFromInline @inline(never)
   func makeSlowly<T: Managed>(_ type: T.Type) throws(OutOfMemory) -> UnsafeMutableRawPointer {
     if T.slot.runOffset == 0 { PayloadLayout.register(type) }
-    let lane = Int(T.slot.lane)
+    let lane = (Int(T.slot.runOffset) - MutatorCore.runsOffset) / MemoryLayout<Run>.stride
     let size = roundedToGranules(MemoryLayout<T>.size)
     let address =
       size > Geometry.largestCell
@@ -143,9 +163,11 @@ extension Mutator {
 
   @usableFromInline @inline(never) func pollSlowly() { core.safepoint() }
 
-  /// Runs `body`, which may block or compute for long, while the collector answers for this thread. `body` must not touch the heap.
+  /// Runs `body`, which may block or compute for long, while the collector of this heap answers for this thread. `body` must not
+  /// touch the heap. A region inside another is part of it.
   @inline(never)
   public func blocking<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+    guard core.isRunning else { return try body() }
     core.park()
     defer { core.unpark() }
     return try body()

@@ -6,21 +6,29 @@
 // find the references in it. `InlineArray` fields show as unknown to reflection and are described by their element type.
 
 @_spi(Reflection) import Swift
+import Synchronization
 
 enum PayloadLayout {
+  /// One registration at a time: two threads that meet a type for the first time give it one layout.
+  private static let registration = Mutex<Void>(())
+
   /// Finds the fields of `type`, registers its layout and lane, and fills in its slot. Fatal, with the field's name, when the
   /// type cannot live on the managed heap: no program that allocates it is right.
   static func register<T: Managed>(_ type: T.Type) {
-    let layout = layout(of: type, arrayOf: false)
-    let lane = LayoutTable.lane(of: layout, bytes: MemoryLayout<T>.size)
-    var slot = T.slot
-    slot.lane = UInt32(lane)
-    slot.runOffset = UInt32(MutatorCore.runsOffset + lane * MemoryLayout<Run>.stride)
-    T.slot = slot
+    registration.withLock { _ in
+      if T.slot.runOffset != 0 { return }
+      let layout = layout(of: type, arrayOf: false)
+      let lane = LayoutTable.lane(of: layout, bytes: MemoryLayout<T>.size)
+      T.slot.runOffset = UInt32(MutatorCore.runsOffset + lane * MemoryLayout<Run>.stride)
+    }
   }
 
   static func elementArray<T: Managed>(of type: T.Type) -> Layout {
-    if T.slot.arrayLayout == 0 { T.slot.arrayLayout = layout(of: type, arrayOf: true).index + 1 }
+    if T.slot.arrayLayout == 0 {
+      registration.withLock { _ in
+        if T.slot.arrayLayout == 0 { T.slot.arrayLayout = layout(of: type, arrayOf: true).index + 1 }
+      }
+    }
     return Layout(index: T.slot.arrayLayout - 1)
   }
 

@@ -23,7 +23,6 @@ public protocol Managed: ManagedObject {
 @frozen public struct TypeSlot: Sendable {
   /// Byte offset of the run in a mutator's mapping; offset 0 holds an always empty run.
   @usableFromInline var runOffset: UInt32 = 0
-  @usableFromInline var lane: UInt32 = 0
   /// Index of the layout for arrays of this element, plus one; 0 until used.
   @usableFromInline var arrayLayout: UInt32 = 0
 
