@@ -1,5 +1,5 @@
-// The hash that tells keys and values apart in the shadow: eight bytes a step, each step a bijection of the state, so that any change
-// of a single word changes the result. Not for adversaries; SplitMix's finaliser mixes at the end.
+// The hash that tells keys and values apart in the shadow: eight bytes a step, each step a bijection of the state, so
+// that any change of a single word changes the result. Not for adversaries; SplitMix's finaliser mixes at the end.
 
 /// 64-bit hashes of byte strings.
 enum ContentHash {

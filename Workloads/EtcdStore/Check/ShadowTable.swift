@@ -1,7 +1,8 @@
 // What a partition of the store should hold, in plain memory: 32 bytes a key, outside the heap that is being checked.
 //
-// An open-addressing table of hashes with linear probing; a removal closes the gap by moving entries back, so there are no tombstones
-// and a probe is as long as its cluster. Two keys with one 64-bit hash would be confused; with 10^5 keys that is one run in 10^9.
+// An open-addressing table of hashes with linear probing; a removal closes the gap by moving entries back, so there are
+// no tombstones and a probe is as long as its cluster. Two keys with one 64-bit hash would be confused; with 10^5 keys
+// that is one run in 10^9.
 
 /// What is known of a key.
 struct ShadowEntry: Equatable {

@@ -1,7 +1,8 @@
 // The check at the end: the whole store against all shadows, in both directions.
 //
 // Every key of the index is walked in order; each must be in exactly one shadow with the same value, lease, version and
-// revisions; and since all keys of the store are different, shadows that hold more entries than were found have lost keys.
+// revisions; and since all keys of the store are different, shadows that hold more entries than were found have lost
+// keys.
 
 import Tricolor
 
@@ -21,7 +22,8 @@ struct Verification: Sendable, Equatable {
   var miscounted = 0
   /// Bytes of all live values.
   var valueBytes = 0
-  /// Over keys, values, versions and leases in key order, but not over revisions, which depend on the order in which threads come.
+  /// Over keys, values, versions and leases in key order, but not over revisions, which depend on the order in which
+  /// threads come.
   var checksum: UInt64 = 0
 
   var holds: Bool {

@@ -1,8 +1,8 @@
-// A dump of a real etcd, key by key: `etcdctl get "" --prefix -w json` prints one object with a header, the keys in byte order and
-// their count; whatever is zero or empty is left out.
+// A dump of a real etcd, key by key: `etcdctl get "" --prefix -w json` prints one object with a header, the keys in
+// byte order and their count; whatever is zero or empty is left out.
 //
-// A dump is read to its end or refused: a file that is cut off, out of order, or whose count does not fit, is an error and never
-// a smaller store.
+// A dump is read to its end or refused: a file that is cut off, out of order, or whose count does not fit, is an error
+// and never a smaller store.
 
 /// What a dump says of a key beside its bytes.
 struct DumpRecord: Equatable {

@@ -1,7 +1,8 @@
 // Reads the words of a dump from a file in pieces of 64 KiB: punctuation, names, integers, base64 strings.
 //
-// Not a JSON parser: a dump is one line of some gigabytes at worst, its strings are base64 and its numbers need 64 bits, so it is read
-// byte by byte with nothing kept but the current piece. JSON escapes do not occur in what etcdctl prints and are refused.
+// Not a JSON parser: a dump is one line of some gigabytes at worst, its strings are base64 and its numbers need 64
+// bits, so it is read byte by byte with nothing kept but the current piece. JSON escapes do not occur in what etcdctl
+// prints and are refused.
 
 import Glibc
 
@@ -159,7 +160,9 @@ struct DumpScanner: ~Copyable {
     var word: UInt32 = 0
     var digits = 0
     while true {
-      guard let byte = try peek() else { throw try mismatch("the end of the base64 string that began at byte \(start)") }
+      guard let byte = try peek() else {
+        throw try mismatch("the end of the base64 string that began at byte \(start)")
+      }
       let digit = Base64.digits[Int(byte)]
       if digit == Base64.none { break }
       word = word << 6 | UInt32(digit)

@@ -1,7 +1,7 @@
 // Compaction of one key: forget what no read at or after a revision can see.
 //
-// The newest write at or before the revision stays, unless it is a deletion; everything before it goes. Survivors are copied into arrays of
-// their own size: cutting the old ones in place would keep the dropped values alive.
+// The newest write at or before the revision stays, unless it is a deletion; everything before it goes. Survivors are
+// copied into arrays of their own size: cutting the old ones in place would keep the dropped values alive.
 
 import Tricolor
 

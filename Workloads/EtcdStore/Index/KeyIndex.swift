@@ -1,11 +1,11 @@
-// The history of one key since the last compaction, after etcd's keyIndex: generations, each from a creation to a deletion, each with
-// its revisions in order.
+// The history of one key since the last compaction, after etcd's keyIndex: generations, each from a creation to a
+// deletion, each with its revisions in order.
 //
-// A write first prepares (allocates all it may need), then commits without allocating, so running out of memory never leaves half
-// a write behind. Growing doubles the array and leaves the old one as garbage, as append does in Go.
+// A write first prepares (allocates all it may need), then commits without allocating, so running out of memory never
+// leaves half a write behind. Growing doubles the array and leaves the old one as garbage, as append does in Go.
 //
-// Invariants: revisions rise strictly within and across generations; every generation but the last ends in a deletion; the
-// last one is empty exactly when the key does not exist now.
+// Invariants: revisions rise strictly within and across generations; every generation but the last ends in a deletion;
+// the last one is empty exactly when the key does not exist now.
 
 import Tricolor
 

@@ -1,8 +1,8 @@
 // Inserting into and deleting from the index.
 //
-// Both work on the way down, so that no step looks back: insertion splits every full node it passes, deletion fills every node
-// that holds the fewest items allowed. Each step is complete in itself, which leaves a proper tree behind when memory runs out
-// between two of them.
+// Both work on the way down, so that no step looks back: insertion splits every full node it passes, deletion fills
+// every node that holds the fewest items allowed. Each step is complete in itself, which leaves a proper tree behind
+// when memory runs out between two of them.
 
 import Tricolor
 
@@ -188,7 +188,8 @@ extension Reference where Target == IndexNode {
     return try ownedChild(self.itemCount, epoch: epoch, m).removeLast(epoch: epoch, m)
   }
 
-  /// Gives child `index`, which holds the fewest items allowed, one more: from a neighbour that can spare it, or by merging.
+  /// Gives child `index`, which holds the fewest items allowed, one more: from a neighbour that can spare it, or by
+  /// merging.
   private func fillChild(_ index: Int, epoch: Int, _ m: Mutator) throws(OutOfMemory) {
     if index > 0 && child(index - 1).itemCount > IndexNode.fewestItems {
       try moveRight(from: index - 1, epoch: epoch, m)

@@ -1,10 +1,11 @@
 // The index of keys: a B-tree of degree 32 whose items are references to KeyIndex objects, after etcd's treeIndex.
 //
-// A snapshot costs nothing: it shares all nodes with the tree, whose epoch rises; a node of an older epoch is copied before it changes.
-// So compaction walks a snapshot without any lock while writers go on, and the nodes they replace become garbage when it is done.
+// A snapshot costs nothing: it shares all nodes with the tree, whose epoch rises; a node of an older epoch is copied
+// before it changes. So compaction walks a snapshot without any lock while writers go on, and the nodes they replace
+// become garbage when it is done.
 //
-// Invariants: items of a node rise strictly; every node but the root holds at least 31; all leaves have the same depth; slots
-// past the last item or child are nil, so that the tree keeps nothing alive by accident.
+// Invariants: items of a node rise strictly; every node but the root holds at least 31; all leaves have the same depth;
+// slots past the last item or child are nil, so that the tree keeps nothing alive by accident.
 
 import Tricolor
 
@@ -34,7 +35,9 @@ extension Reference where Target == IndexNode {
   var isLeaf: Bool { self.children == nil }
 
   @inline(__always) func item(_ index: Int) -> Reference<KeyIndex> { self.items[index].unsafelyUnwrapped }
-  @inline(__always) func child(_ index: Int) -> Reference<IndexNode> { self.children.unsafelyUnwrapped[index].unsafelyUnwrapped }
+  @inline(__always) func child(_ index: Int) -> Reference<IndexNode> {
+    self.children.unsafelyUnwrapped[index].unsafelyUnwrapped
+  }
 
   /// The first item not before `key`, and whether it is `key`.
   func search(_ key: UnsafeRawBufferPointer) -> (index: Int, found: Bool) {
@@ -62,7 +65,8 @@ extension Reference where Target == KeyTree {
     return nil
   }
 
-  /// The tree as it is now, for as long as somebody holds the result. Later changes of the tree copy the nodes they touch.
+  /// The tree as it is now, for as long as somebody holds the result. Later changes of the tree copy the nodes they
+  /// touch.
   func snapshot(_ m: Mutator) throws(OutOfMemory) -> Reference<KeyTree> {
     let copy = try m.make(KeyTree(root: self.root, keyCount: self.keyCount, epoch: self.epoch))
     self.epoch += 1
@@ -91,7 +95,8 @@ extension Reference where Target == IndexNode {
       if try !visit(item(index)) { return false }
     }
     if isLeaf { return true }
-    return first == self.itemCount ? try child(first).ascend(from: start, visit) : try child(self.itemCount).ascendAll(visit)
+    return first == self.itemCount
+      ? try child(first).ascend(from: start, visit) : try child(self.itemCount).ascendAll(visit)
   }
 
   private func ascendAll<E: Error>(_ visit: (Reference<KeyIndex>) throws(E) -> Bool) throws(E) -> Bool {

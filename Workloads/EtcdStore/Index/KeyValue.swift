@@ -1,7 +1,8 @@
 // What the store keeps for one revision of a key: immutable once committed, so readers, watchers and lists share it.
 //
-// A real etcd keeps values in a memory-mapped file and copies them at every read. Here they live on the managed heap, held by the
-// revision records of the index and of the log: compaction drops those records, and the collector finds out who else still reads.
+// A real etcd keeps values in a memory-mapped file and copies them at every read. Here they live on the managed heap,
+// held by the revision records of the index and of the log: compaction drops those records, and the collector finds out
+// who else still reads.
 
 import Tricolor
 

@@ -1,7 +1,8 @@
 // All leases by their number, and for each session a queue of them by the time they end.
 //
-// Time is counted by the session that granted the lease (a workload's client counts its operations), so that a run ends in the same
-// state however its threads interleave. Sessions are few and fixed. Everything here is called with the store's writer lock held.
+// Time is counted by the session that granted the lease (a workload's client counts its operations), so that a run ends
+// in the same state however its threads interleave. Sessions are few and fixed. Everything here is called with the
+// store's writer lock held.
 //
 // Invariant: every lease is in exactly one bucket and one queue, and knows its place in the queue.
 

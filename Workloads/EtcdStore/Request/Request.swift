@@ -1,7 +1,7 @@
 // A transaction as an object graph: what decoding a request's bytes leaves on the heap for the milliseconds it lives.
 //
-// As in etcd it exists twice, decoded once from what the client sent and once from the replicated log, with its own copy of key
-// and value each time; the second is the one the store keeps.
+// As in etcd it exists twice, decoded once from what the client sent and once from the replicated log, with its own
+// copy of key and value each time; the second is the one the store keeps.
 
 import Tricolor
 
@@ -30,7 +30,8 @@ struct Operation: Managed {
   var lease: Int
   var key: Reference<Bytes>?
   var value: Reference<Bytes>?
-  /// Filled by the store before it commits: the key's index, its value before and after, the item of its lease, the buffered pair.
+  /// Filled by the store before it commits: the key's index, its value before and after, the item of its lease, the
+  /// buffered pair.
   var index: Reference<KeyIndex>?
   var before: Reference<KeyValue>?
   var after: Reference<KeyValue>?
@@ -47,7 +48,8 @@ extension Reference where Target == Request {
   func operation(_ index: Int) -> Reference<Operation> { self.operations.unsafelyUnwrapped[index].unsafelyUnwrapped }
 }
 
-/// etcd's field numbers: TxnRequest, Compare, RequestOp, PutRequest, DeleteRangeRequest, RangeRequest, InternalRaftRequest.
+/// etcd's field numbers: TxnRequest, Compare, RequestOp, PutRequest, DeleteRangeRequest, RangeRequest,
+/// InternalRaftRequest.
 enum RequestField {
   static let compare: UInt64 = 1
   static let success: UInt64 = 2

@@ -1,7 +1,8 @@
-// A client's side of a request: it says what to write, and gets the bytes that would arrive at the server, as one managed object.
+// A client's side of a request: it says what to write, and gets the bytes that would arrive at the server, as one
+// managed object.
 //
-// One builder serves all requests of a client: its arrays keep their capacity, so that building allocates nothing but the frame.
-// Values are not passed but described, and made in the frame itself.
+// One builder serves all requests of a client: its arrays keep their capacity, so that building allocates nothing but
+// the frame. Values are not passed but described, and made in the frame itself.
 
 import Tricolor
 

@@ -1,8 +1,8 @@
 // What answers a request: graphs that die when the bytes made of them are sent.
 //
-// A range's response shares the store's immutable pairs instead of copying them, and is marshalled through one buffer of
-// bounded size: a list of any length needs one page's array and one buffer, where etcd's unary range holds two to three times
-// the bytes it returns.
+// A range's response shares the store's immutable pairs instead of copying them, and is marshalled through one buffer
+// of bounded size: a list of any length needs one page's array and one buffer, where etcd's unary range holds two to
+// three times the bytes it returns.
 
 import Tricolor
 

@@ -1,4 +1,5 @@
-// The trace that every request of etcd carries: small objects for steps and their fields, looked at only when the request was slow.
+// The trace that every request of etcd carries: small objects for steps and their fields, looked at only when the
+// request was slow.
 
 import Tricolor
 

@@ -1,6 +1,7 @@
 // The wire encoding of requests and responses: protobuf's, with etcd's field numbers for what is used of them.
 //
-// A message is written into a buffer whose size was computed first, as generated code does, so that it can be one managed object.
+// A message is written into a buffer whose size was computed first, as generated code does, so that it can be one
+// managed object.
 
 /// Field numbers and tags.
 enum Wire {

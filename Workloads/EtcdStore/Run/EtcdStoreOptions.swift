@@ -1,4 +1,5 @@
-// The workload's own options, each with its bounds: what is outside them is refused with the option's name, value and bounds.
+// The workload's own options, each with its bounds: what is outside them is refused with the option's name, value and
+// bounds.
 
 import Harness
 
@@ -97,7 +98,7 @@ extension EtcdStoreOptions {
     dumpPath = try values.value(of: EtcdStoreOptions.loadOption)
     if dumpPath != nil {
       for option in [EtcdStoreOptions.keysOption, EtcdStoreOptions.valueOption] where values.has(option) {
-        throw UsageError("--\(option.name) is given with --load; allowed: one of them, a dump brings its own keys")
+        throw UsageError("--\(option.name) is not allowed with --load; use one of them, a dump brings its own keys")
       }
     }
   }

@@ -7,7 +7,8 @@ import TricolorPlatform
 /// `tricolor run etcd-store`.
 public struct EtcdStoreWorkload: Workload {
   public static let name = "etcd"
-  public static let summary = "a key store in the manner of etcd: puts, lists, leases, watches and compaction, or a real dump"
+  public static let summary =
+    "a key store in the manner of etcd: puts, lists, leases, watches and compaction, or a real dump"
   public static var options: [any AnyWorkloadOption] { EtcdStoreOptions.table }
   public static var kinds: [String] { WorkKind.allCases.filter { $0 != .watchDelivery }.map(\.name) }
   public static let mostThreads = Partition.count

@@ -1,8 +1,8 @@
 // The keys a run works on, by number: made up in the manner of Kubernetes, or those of a dump.
 //
-// Made-up keys are written out of their number when they are needed, so they cost no memory outside the store; a dump's keys are kept once,
-// end to end. Sizes follow the mix of a cluster: pods and nodes of some kilobytes, node leases of some hundred bytes, config maps with
-// a long tail.
+// Made-up keys are written out of their number when they are needed, so they cost no memory outside the store; a dump's
+// keys are kept once, end to end. Sizes follow the mix of a cluster: pods and nodes of some kilobytes, node leases of
+// some hundred bytes, config maps with a long tail.
 
 import Glibc
 

@@ -1,5 +1,5 @@
-// Latencies by kind for one phase: a small histogram for each kind, so that a table for every phase and thread fits into a few
-// pages. 16 steps a doubling: quantiles are at most 6 % too high, the largest value is exact.
+// Latencies by kind for one phase: a small histogram for each kind, so that a table for every phase and thread fits
+// into a few pages. 16 steps a doubling: quantiles are at most 6 % too high, the largest value is exact.
 
 import Harness
 

@@ -1,8 +1,8 @@
 // What a client does in each phase, one operation at a time.
 //
-// The steady mix is that of a Kubernetes cluster as etcd sees it (anchors: node leases renewed every ten seconds outnumber everything
-// else): of a hundred operations twenty read; of the writes 80 % renew a node's lease, 12 % update a status by comparison, 5 % create
-// an event on a lease, 3 % delete or make again.
+// The steady mix is that of a Kubernetes cluster as etcd sees it (anchors: node leases renewed every ten seconds
+// outnumber everything else): of a hundred operations twenty read; of the writes 80 % renew a node's lease, 12 % update
+// a status by comparison, 5 % create an event on a lease, 3 % delete or make again.
 
 import Tricolor
 
@@ -98,7 +98,8 @@ extension Partition {
     if !events.hasRoom { try grantLease(store, m) }
     let lease = events.granted.last!.id
     try put(
-      KeySpace.eventKey(partition: id, number: events.nextEvent, scratch), bytes: keys.eventBytes, lease: lease, store, m)
+      KeySpace.eventKey(partition: id, number: events.nextEvent, scratch), bytes: keys.eventBytes, lease: lease, store,
+      m)
     events.nextEvent += 1
     events.granted[events.granted.count - 1].endEvent = events.nextEvent
     return .put
@@ -146,8 +147,8 @@ extension Partition {
 
   // MARK: Lists
 
-  /// The next page of this client's list of the whole store. The pages of a pinned list are all of its first page's revision; if that was
-  /// compacted the list begins again.
+  /// The next page of this client's list of the whole store. The pages of a pinned list are all of its first page's
+  /// revision; if that was compacted the list begins again.
   func listPage(_ store: EtcdStore, pinned: Bool, _ m: Mutator) throws -> WorkKind {
     if pinned && list.revision == 0 { restartList() }
     do {

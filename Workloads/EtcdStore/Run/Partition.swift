@@ -1,8 +1,9 @@
-// One of the 64 clients of the store: the part of the keys that only it writes, what it knows of them, and its own stream of
-// random numbers.
+// One of the 64 clients of the store: the part of the keys that only it writes, what it knows of them, and its own
+// stream of random numbers.
 //
-// What a client does follows from the seed, its number and how many operations it has done, never from time or from other clients; and
-// its keys are its own. So the state after a number of operations is the same however many threads share the clients' work.
+// What a client does follows from the seed, its number and how many operations it has done, never from time or from
+// other clients; and its keys are its own. So the state after a number of operations is the same however many threads
+// share the clients' work.
 
 import Harness
 import Tricolor
@@ -71,7 +72,8 @@ final class Partition {
         version: (before?.version ?? 0) + 1, created: before?.created ?? UInt32(truncatingIfNeeded: revision)))
   }
 
-  /// Puts one key; when `compares`, only if the store has it as the shadow says. A comparison that fails is a wrong answer.
+  /// Puts one key; when `compares`, only if the store has it as the shadow says. A comparison that fails is a wrong
+  /// answer.
   func put(
     _ key: UnsafeRawBufferPointer, bytes: Int, lease: Int = 0, compares: Bool = false, _ store: EtcdStore, _ m: Mutator
   ) throws {

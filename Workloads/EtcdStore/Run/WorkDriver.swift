@@ -1,4 +1,5 @@
-// Runs the phases: client threads that share the 64 clients out among them, and one more thread that is the far end of all watches.
+// Runs the phases: client threads that share the 64 clients out among them, and one more thread that is the far end of
+// all watches.
 
 import Harness
 import Synchronization

@@ -64,7 +64,8 @@ enum RoundPlan {
   static let nanoseconds: UInt64 = 10_000_000_000
   static let operations = 400_000
 
-  /// When each repeated phase of a round that starts at `now` ends, the run ending at `end`. The last round takes what is left.
+  /// When each repeated phase of a round that starts at `now` ends, the run ending at `end`. The last round takes what
+  /// is left.
   static func times(from now: UInt64, end: UInt64) -> [PhaseExtent] {
     let left = end > now ? end - now : 0
     let length = left < nanoseconds * 3 / 2 ? left : nanoseconds

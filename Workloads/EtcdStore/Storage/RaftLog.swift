@@ -1,8 +1,8 @@
-// The replicated log's entries that are kept in memory for followers that lag: the longest-lived copy of a request in etcd, and the
-// one that makes its heap larger than its data when requests are large.
+// The replicated log's entries that are kept in memory for followers that lag: the longest-lived copy of a request in
+// etcd, and the one that makes its heap larger than its data when requests are large.
 //
-// A ring: a new entry takes the place of the one `retain` entries older, which is garbage from then on. Entries of a single
-// member are committed at once; elections and snapshots are not modelled.
+// A ring: a new entry takes the place of the one `retain` entries older, which is garbage from then on. Entries of a
+// single member are committed at once; elections and snapshots are not modelled.
 
 import Tricolor
 

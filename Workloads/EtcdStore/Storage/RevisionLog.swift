@@ -1,7 +1,8 @@
 // Everything written since the last compaction, in order of revision: what a watcher that fell behind reads again.
 //
-// etcd finds these in its database file, which is ordered by revision. Here it is a chain of chunks; compaction drops the chunks
-// whose records are all older, so the log holds nothing alive that the index has forgotten for longer than one chunk.
+// etcd finds these in its database file, which is ordered by revision. Here it is a chain of chunks; compaction drops
+// the chunks whose records are all older, so the log holds nothing alive that the index has forgotten for longer than
+// one chunk.
 //
 // Invariant: records rise by revision along the chain; only the last chunk has room.
 

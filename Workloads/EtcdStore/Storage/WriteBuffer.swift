@@ -1,6 +1,7 @@
-// What has been written since the last batch commit: etcd buffers marshalled pairs until 100 ms or a number of operations
-// have passed, then hands them to its database. Here the database is nothing: a flush forgets the pairs. A bound in bytes, which etcd
-// does not have, keeps a burst of large values from filling a small container with the buffer alone.
+// What has been written since the last batch commit: etcd buffers marshalled pairs until 100 ms or a number of
+// operations have passed, then hands them to its database. Here the database is nothing: a flush forgets the pairs. A
+// bound in bytes, which etcd does not have, keeps a burst of large values from filling a small container with the
+// buffer alone.
 
 import Tricolor
 

@@ -1,7 +1,8 @@
 // Applying a transaction, under the writer lock: check, prepare, commit, tell.
 //
-// Preparing allocates everything the transaction needs, in the order in which it needs it; committing stores references and
-// numbers. A transaction that runs out of memory while it prepares leaves at most empty indexes and room to spare behind.
+// Preparing allocates everything the transaction needs, in the order in which it needs it; committing stores references
+// and numbers. A transaction that runs out of memory while it prepares leaves at most empty indexes and room to spare
+// behind.
 
 import Tricolor
 import TricolorPlatform
@@ -132,7 +133,9 @@ extension EtcdStore {
     var sub = 0
     for place in 0..<request.operationCount {
       let operation = request.operation(place)
-      guard let after = operation.after, let index = operation.index, let buffered = operation.buffered else { continue }
+      guard let after = operation.after, let index = operation.index, let buffered = operation.buffered else {
+        continue
+      }
       index.commit(after, main: main, sub: sub)
       moveLease(operation, after, state)
       if let before = operation.before { state.historyBytes += before.footprint }

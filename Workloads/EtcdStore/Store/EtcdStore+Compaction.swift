@@ -1,7 +1,7 @@
 // Compaction: forget what no read at or after a revision can see.
 //
-// As in etcd the index is walked as a snapshot, a few keys at a time under the lock, so that writers go on in between; the
-// nodes they change meanwhile are copied. What it drops is the largest wave of garbage a store makes at once.
+// As in etcd the index is walked as a snapshot, a few keys at a time under the lock, so that writers go on in between;
+// the nodes they change meanwhile are copied. What it drops is the largest wave of garbage a store makes at once.
 
 import Synchronization
 import Tricolor
@@ -18,8 +18,8 @@ struct CompactionReport: Sendable {
 extension EtcdStore {
   private static let keysPerTurn = 256
 
-  /// Compacts the older half of the history if it has grown beyond what the store was configured with. Nil when it has not, or
-  /// another thread compacts.
+  /// Compacts the older half of the history if it has grown beyond what the store was configured with. Nil when it has
+  /// not, or another thread compacts.
   func compactHistory(_ m: Mutator) throws -> CompactionReport? {
     let target = lock.writing(m) { () -> Int? in
       let state = self.state(m)
@@ -45,7 +45,8 @@ extension EtcdStore {
 
   /// Forgets what no read at `revision` or later can see. Nil when another thread compacts.
   ///
-  /// - Throws: `StoreError` for a revision that is compacted already or in the future; `OutOfMemory`, with part of the keys done.
+  /// - Throws: `StoreError` for a revision that is compacted already or in the future; `OutOfMemory`, with part of the
+  ///   keys done.
   func compact(through revision: Int, _ m: Mutator) throws -> CompactionReport? {
     guard !isCompacting.exchange(true, ordering: .acquiring) else { return nil }
     defer { isCompacting.store(false, ordering: .releasing) }

@@ -39,7 +39,8 @@ extension EtcdStore {
     }
   }
 
-  /// Ends the lease of `session` that should have ended first, if its time has passed at `now`, and answers its number; nil when none's has.
+  /// Ends the lease of `session` that should have ended first, if its time has passed at `now`, and answers its number;
+  /// nil when none's has.
   ///
   /// - Throws: `OutOfMemory`; the lease is still there then.
   func expireOne(session: Int, now: Int, _ m: Mutator) throws -> Int? {

@@ -47,7 +47,8 @@ extension EtcdStore {
     return found
   }
 
-  /// The keys from `start` up to `end` (nil: to the last key) at `revision` (0: now), as many as `limit` lets into a page.
+  /// The keys from `start` up to `end` (nil: to the last key) at `revision` (0: now), as many as `limit` lets into a
+  /// page.
   ///
   /// The response's header has the revision that was read; asking for the next pages at it gives one consistent list.
   ///

@@ -1,5 +1,6 @@
-// Taking over the keys of another store, as etcd does when it starts from a snapshot: revisions, versions and leases stay as they
-// were, but only the last write of each key exists, so everything before the snapshot's revision counts as compacted.
+// Taking over the keys of another store, as etcd does when it starts from a snapshot: revisions, versions and leases
+// stay as they were, but only the last write of each key exists, so everything before the snapshot's revision counts as
+// compacted.
 
 import Tricolor
 
@@ -52,6 +53,7 @@ extension EtcdStore {
     if state.leases.find(id) == nil { _ = try state.leases.grant(id, lifetime: .max, session: 0, now: 0, m) }
     let items = state.leases.find(id).unsafelyUnwrapped.items.unsafelyUnwrapped
     try items.reserve(m)
-    items.insert(try m.make(LeaseItem(keyHash: ContentHash.hash(UnsafeRawBufferPointer(key.bytes)), key: key, next: nil)))
+    items.insert(
+      try m.make(LeaseItem(keyHash: ContentHash.hash(UnsafeRawBufferPointer(key.bytes)), key: key, next: nil)))
   }
 }

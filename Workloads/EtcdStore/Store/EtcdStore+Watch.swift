@@ -3,8 +3,8 @@
 import Tricolor
 
 extension EtcdStore {
-  /// Watches the keys from `start` up to `end` (nil: `start` alone) on `stream`, from the next write on, and answers the watcher's
-  /// number. The store has room for as many watchers as it was made with.
+  /// Watches the keys from `start` up to `end` (nil: `start` alone) on `stream`, from the next write on, and answers
+  /// the watcher's number. The store has room for as many watchers as it was made with.
   func watch(
     from start: UnsafeRawBufferPointer, to end: UnsafeRawBufferPointer?, stream: Int, _ m: Mutator
   ) throws(OutOfMemory) -> Int {
@@ -32,7 +32,8 @@ extension EtcdStore {
     }
   }
 
-  /// Serves watchers that fell behind from the log, `mostRecords` of its records at most. Where memory is out they wait.
+  /// Serves watchers that fell behind from the log, `mostRecords` of its records at most. Where memory is out they
+  /// wait.
   func serveUnsynced(mostRecords: Int, _ m: Mutator) {
     lock.reading(m) {
       let state = self.state(m)

@@ -1,12 +1,14 @@
 // A key store in the manner of etcd on a managed heap: everything etcd keeps on Go's heap, and the values too.
 //
-// A write goes the way of etcd's put: bytes from the client, decoded to a graph, marshalled for the replicated log, decoded again
-// by the applier, kept; buffered marshalled once more for the backend, and sent to watchers marshalled for each of them. So a put
-// makes six to eight copies of its value, of which one lives long, one for the length of the log, and the rest for milliseconds:
-// the load a collector has to live with. (etcd main, server/etcdserver and server/storage/mvcc.)
+// A write goes the way of etcd's put: bytes from the client, decoded to a graph, marshalled for the replicated log,
+// decoded again by the applier, kept; buffered marshalled once more for the backend, and sent to watchers marshalled
+// for each of them. So a put makes six to eight copies of its value, of which one lives long, one for the length of the
+// log, and the rest for milliseconds: the load a collector has to live with. (etcd main, server/etcdserver and
+// server/storage/mvcc.)
 //
-// Writes are applied one at a time under the store's writer lock; readers share it, and marshal outside of it, since what they found
-// is immutable. Everything before the lock and all allocation of an apply may fail for lack of memory without changing anything.
+// Writes are applied one at a time under the store's writer lock; readers share it, and marshal outside of it, since
+// what they found is immutable. Everything before the lock and all allocation of an apply may fail for lack of memory
+// without changing anything.
 
 import Synchronization
 import Tricolor

@@ -1,7 +1,7 @@
 // The store's two locks, and how a mutator waits for them.
 //
-// A thread that waits inside `withMutator` would keep the collector waiting for its handshake, so every wait happens in a blocking
-// region; only an attempt that succeeds at once does without. Order: store lock before queue lock.
+// A thread that waits inside `withMutator` would keep the collector waiting for its handshake, so every wait happens in
+// a blocking region; only an attempt that succeeds at once does without. Order: store lock before queue lock.
 
 import Glibc
 import Tricolor

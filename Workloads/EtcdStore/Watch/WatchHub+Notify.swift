@@ -1,8 +1,9 @@
 // From commits to queues: who is told what, and what happens to those whose queue is full.
 //
-// As in etcd: a commit goes to every synced watcher at once; one whose stream has no room becomes a victim with that response kept,
-// and misses what follows; when room comes back it is unsynced, and is served from the log until it has caught up. Nothing is
-// ever dropped, except for a watcher so late that the log was compacted: it is cancelled and has to begin anew.
+// As in etcd: a commit goes to every synced watcher at once; one whose stream has no room becomes a victim with that
+// response kept, and misses what follows; when room comes back it is unsynced, and is served from the log until it has
+// caught up. Nothing is ever dropped, except for a watcher so late that the log was compacted: it is cancelled and has
+// to begin anew.
 //
 // Filling allocates and may fail; queueing does not. A watcher whose response could not be filled goes on from the log.
 
@@ -75,7 +76,8 @@ extension Reference where Target == WatchHub {
 
   // MARK: Queueing
 
-  /// Queues every response, the queue lock held. Each watcher has then been sent everything through `revision`, or is a victim.
+  /// Queues every response, the queue lock held. Each watcher has then been sent everything through `revision`, or is a
+  /// victim.
   func enqueue(_ batches: inout WatchBatches, through revision: Int) {
     while let watcher = batches.first, let response = watcher.batch {
       batches.first = watcher.nextInBatch
@@ -95,7 +97,8 @@ extension Reference where Target == WatchHub {
     self.victims += 1
   }
 
-  /// After a commit at `revision` whose responses could not all be filled: those it did not reach are served from the log.
+  /// After a commit at `revision` whose responses could not all be filled: those it did not reach are served from the
+  /// log.
   func recoverFromLog(from revision: Int) {
     for id in 0..<self.watcherCount where watcher(id).state == WatcherState.synced && watcher(id).minimum <= revision {
       watcher(id).state = WatcherState.unsynced
@@ -118,8 +121,8 @@ extension Reference where Target == WatchHub {
     }
   }
 
-  /// Cancels unsynced watchers that want revisions at or before `compacted`; the queue lock held. One whose stream has no room
-  /// stays for the next time.
+  /// Cancels unsynced watchers that want revisions at or before `compacted`; the queue lock held. One whose stream has
+  /// no room stays for the next time.
   func cancelCompacted(_ compacted: Int, _ m: Mutator) {
     for id in 0..<self.watcherCount where watcher(id).state == WatcherState.unsynced {
       let late = watcher(id)
@@ -141,7 +144,8 @@ extension Reference where Target == WatchHub {
   /// The first revision an unsynced watcher wants that is still there, nil when none is unsynced.
   func oldestWanted(after compacted: Int) -> Int? {
     var oldest: Int? = nil
-    for id in 0..<self.watcherCount where watcher(id).state == WatcherState.unsynced && watcher(id).minimum > compacted {
+    for id in 0..<self.watcherCount where watcher(id).state == WatcherState.unsynced && watcher(id).minimum > compacted
+    {
       oldest = min(oldest ?? .max, watcher(id).minimum)
     }
     return oldest

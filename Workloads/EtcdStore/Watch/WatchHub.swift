@@ -1,5 +1,5 @@
-// All watchers and streams, and who watches a key: single keys by hash, ranges in a list ordered by their start (there are as many
-// ranges as kinds of resources, some tens, so a list beats etcd's interval tree).
+// All watchers and streams, and who watches a key: single keys by hash, ranges in a list ordered by their start (there
+// are as many ranges as kinds of resources, some tens, so a list beats etcd's interval tree).
 
 import Tricolor
 
@@ -18,7 +18,8 @@ struct WatchHub: Managed {
 }
 
 extension WatchHub {
-  /// A hub with room for `watchers` watchers on `streams` streams. The first `slowStreams` are as slow as `slowDelay` says.
+  /// A hub with room for `watchers` watchers on `streams` streams. The first `slowStreams` are as slow as `slowDelay`
+  /// says.
   static func make(
     streams: Int, watchers: Int, slowStreams: Int, slowDelay: UInt64, _ m: Mutator
   ) throws(OutOfMemory) -> Reference<WatchHub> {
@@ -47,7 +48,8 @@ extension Reference where Target == WatchHub {
     Int(ContentHash.hash(key) & UInt64(WatchHub.keyBucketCount - 1))
   }
 
-  /// Adds a watcher of the keys from `start` up to `end` (nil: of `start` alone) that is sent what is written from `minimum` on.
+  /// Adds a watcher of the keys from `start` up to `end` (nil: of `start` alone) that is sent what is written from
+  /// `minimum` on.
   func watch(
     from start: UnsafeRawBufferPointer, to end: UnsafeRawBufferPointer?, stream: Int, minimum: Int, _ m: Mutator
   ) throws(OutOfMemory) -> Reference<Watcher> {

@@ -1,5 +1,5 @@
-// The clients' ends of all watch streams, on one thread: takes responses from the queues in turn, marshals each for its watcher as
-// etcd does, checks the order of what arrives, and brings those that fell behind up to date.
+// The clients' ends of all watch streams, on one thread: takes responses from the queues in turn, marshals each for its
+// watcher as etcd does, checks the order of what arrives, and brings those that fell behind up to date.
 //
 // A slow client is one whose stream is not looked at again until its delay for what it just got has passed.
 

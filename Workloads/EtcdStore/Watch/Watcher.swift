@@ -1,4 +1,5 @@
-// What a watch is made of: watchers on a key or a range, streams that several of them share, events and the responses that carry them.
+// What a watch is made of: watchers on a key or a range, streams that several of them share, events and the responses
+// that carry them.
 
 import Tricolor
 
@@ -14,7 +15,8 @@ enum WatcherState {
   static let cancelled = 3
 }
 
-/// A watcher. `state`, `minimum`, `pending`, `batch` and `base` change under the store's lock; `delivered` and `last…` are its sender's.
+/// A watcher. `state`, `minimum`, `pending`, `batch` and `base` change under the store's lock; `delivered` and `last…`
+/// are its sender's.
 struct Watcher: Managed {
   nonisolated(unsafe) static var slot = TypeSlot()
   var id: Int
@@ -29,7 +31,8 @@ struct Watcher: Managed {
   var batch: Reference<WatchResponse>?
   var nextInBatch: Reference<Watcher>?
   var nextInRange: Reference<Watcher>?
-  /// The range's count of events when it began, and how many it has been delivered since: equal distances when all is well.
+  /// The range's count of events when it began, and how many it has been delivered since: equal distances when all is
+  /// well.
   var base: Int
   var delivered: Int
   var lastMain: Int
