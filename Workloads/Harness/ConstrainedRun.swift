@@ -36,6 +36,8 @@ public enum ConstrainedRun {
   public static func run(
     arguments: [String], limitBytes: Int64, request: RunRequest
   ) throws -> Ending {
+    // They are passed on to the child.
+    Interrupt.unblock()
     let began = Clock.monotonic()
     let outcome = try ConstrainedChild.run(
       executable: try CurrentProcess.executablePath(), arguments: arguments, limitBytes: limitBytes)

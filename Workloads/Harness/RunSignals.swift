@@ -38,7 +38,11 @@ public enum Interrupt {
     action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND)) | SA_RESTART
     sigaction(SIGINT, &action, nil)
     sigaction(SIGTERM, &action, nil)
-    // Whoever started this process may have had them blocked, and blocks are inherited.
+    unblock()
+  }
+
+  /// Lets SIGINT and SIGTERM through: whoever started this process may have had them blocked, and blocks are inherited.
+  public static func unblock() {
     var signals = sigset_t()
     sigemptyset(&signals)
     sigaddset(&signals, SIGINT)

@@ -1,0 +1,120 @@
+// Memory limits for real: runs inside control groups that the kernel enforces, small enough that a collector which ignores them dies.
+
+import Foundation
+import Testing
+
+@Suite(
+  "Under a real memory limit", .serialized, .enabled(if: Groups.areAvailable, "no memory control group may be made"))
+struct LimitsTests {
+  private static let mebibyte = 1 << 20
+
+  private func cyclesByLimit(_ report: [String: Any]) throws -> Int {
+    let result = try #require(report["result"] as? [String: Any])
+    return try #require((result["cyclesByCause"] as? [String: Any])?["limit"] as? Int)
+  }
+
+  private func expectSurvival(_ outcome: LimitedCommand.Outcome, in mebibytes: Int) throws {
+    let limit = mebibytes * Self.mebibyte
+    #expect(outcome.exitCode == 0, "\(outcome.errors)")
+    #expect(outcome.report["oomKilled"] as? Bool == false)
+    #expect(outcome.report["verified"] as? Bool == true)
+    #expect(outcome.report["cgroupLimitBytes"] as? Int == limit)
+    #expect(outcome.report["limitBytes"] as? Int == limit / 100 * 90 + limit % 100 * 90 / 100, "auto is 90 %")
+  }
+
+  private func expectKilled(_ outcome: LimitedCommand.Outcome, in mebibytes: Int) throws {
+    let limit = mebibytes * Self.mebibyte
+    #expect(outcome.exitCode == 3)
+    #expect(outcome.report["oomKilled"] as? Bool == true)
+    #expect(outcome.report["verified"] as? Bool == false)
+    #expect(outcome.report["cgroupLimitBytes"] as? Int == limit)
+    #expect(outcome.report["limitBytes"] is NSNull)
+    #expect(outcome.report["gogc"] as? Int == 400)
+    #expect((outcome.report["peakRSSBytes"] as? Int ?? 0) > limit / 10 * 9)
+    #expect(outcome.errors.contains("killed by the kernel"))
+    #expect(outcome.report.count == 34, "every key of the contract")
+  }
+
+  @Test(
+    "a store of 36,000 keys lives in 173 MiB, by cycles that the limit causes",
+    .enabled(if: Groups.storeIsFast, "debug build"))
+  func storeLivesIn173() throws {
+    let outcome = try LimitedCommand.run(["run", "etcd", "--duration", "5s", "--cgroup", "173MiB"])
+    try expectSurvival(outcome, in: 173)
+    #expect(try cyclesByLimit(outcome.report) > 0)
+  }
+
+  @Test("the same store lives in 311 MiB", .enabled(if: Groups.storeIsFast, "debug build"))
+  func storeLivesIn311() throws {
+    try expectSurvival(try LimitedCommand.run(["run", "etcd", "--duration", "5s", "--cgroup", "311MiB"]), in: 311)
+  }
+
+  @Test("and dies in 311 MiB with GOGC=400 and no limit", .enabled(if: Groups.storeIsFast, "debug build"))
+  func storeDiesWithoutLimit() throws {
+    let outcome = try LimitedCommand.run(
+      ["run", "etcd", "--duration", "30s", "--cgroup", "311MiB"],
+      environment: ["GOGC": "400", "GOMEMLIMIT": "off"])
+    try expectKilled(outcome, in: 311)
+  }
+
+  // About 9 MiB live: 45 MiB with GOGC=400, beside some 16 MiB of the program.
+  private static let churn = ["run", "churn", "--records", "30000", "--cgroup"]
+
+  @Test("records that want 60 MiB at their growth live in 48 MiB under its limit")
+  func churnLivesUnderTheLimit() throws {
+    let outcome = try LimitedCommand.run(
+      Self.churn + ["48MiB", "--operations", "150000"], environment: ["GOGC": "400"])
+    try expectSurvival(outcome, in: 48)
+    #expect(try cyclesByLimit(outcome.report) > 0)
+  }
+
+  @Test("and the kernel kills them in 48 MiB without a limit: exit code 3 and a report")
+  func churnDiesWithoutLimit() throws {
+    let outcome = try LimitedCommand.run(
+      Self.churn + ["48MiB", "--duration", "30s"], environment: ["GOGC": "400", "GOMEMLIMIT": "off"])
+    try expectKilled(outcome, in: 48)
+  }
+
+  @Test("ending the command ends the run in the group, with its report, and the group is removed")
+  func interruptReachesTheRun() throws {
+    let running = try LimitedCommand.Running(
+      ["run", "churn", "--records", "1000", "--duration", "60s", "--cgroup", "64MiB"], environment: [:])
+    try waitForGroup(of: running.process.processIdentifier)
+    running.process.terminate()
+    let outcome = try running.finish()
+    try expectSurvival(outcome, in: 64)
+    #expect((outcome.report["result"] as? [String: Any])?["interrupted"] as? Bool == true)
+    #expect(try groups(of: running.process.processIdentifier).isEmpty)
+  }
+
+  /// Waits until a client thread of the run inside the group has come up.
+  private func waitForGroup(of process: Int32) throws {
+    for _ in 0..<1000 {
+      if try groups(of: process).contains(where: hasClient) { return }
+      usleep(10_000)
+    }
+    Issue.record("no run came up in a control group within ten seconds")
+  }
+
+  /// The control groups that the command with this process number has made.
+  private func groups(of process: Int32) throws -> [URL] {
+    let group = try #require(try LimitedCommand.machine()["cgroup"] as? [String: Any])
+    let parent = URL(fileURLWithPath: try #require(group["path"] as? String))
+    return try FileManager.default.contentsOfDirectory(at: parent, includingPropertiesForKeys: nil)
+      .filter { $0.lastPathComponent.hasPrefix("tricolor-\(process)-") }
+  }
+
+  private func hasClient(_ group: URL) -> Bool {
+    do {
+      let tasks = try String(contentsOf: group.appendingPathComponent("cgroup.procs"), encoding: .utf8)
+      return try tasks.split(separator: "\n").contains { process in
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task").contains { task in
+          try String(contentsOfFile: "/proc/\(process)/task/\(task)/comm", encoding: .utf8) == "client-0\n"
+        }
+      }
+    } catch {
+      // The process or a thread of it has just begun or ended: not up yet.
+      return false
+    }
+  }
+}
