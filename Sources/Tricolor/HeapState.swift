@@ -141,11 +141,11 @@ extension HeapCore {
     }
   }
 
-  func putBack(_ block: Int, lane: Int, hasFreeCells: Bool) {
+  func putBack(_ block: Int, lane: Int, freeCells: FreeCells) {
     let lanePointer = state.pointee.lanes + lane
     lanePointer.pointee.lock.lock()
     lanePointer.pointee.put(
-      block, hasFreeCells: hasFreeCells, epoch: state.pointee.sweepEpoch.load(ordering: .acquiring))
+      block, freeCells: freeCells, epoch: state.pointee.sweepEpoch.load(ordering: .acquiring))
     lanePointer.pointee.lock.unlock()
   }
 
@@ -174,7 +174,7 @@ extension HeapCore {
     descriptor.frontier = UInt64(bytes)
     descriptor.sweptEpoch = epoch
     publish(descriptor, at: block, blocks: blocks, kind: .large, scanWord: laneClass.scanWord)
-    putBack(block, lane: lane, hasFreeCells: false)
+    putBack(block, lane: lane, freeCells: .none)
   }
 
   private func publish(

@@ -16,11 +16,11 @@ extension HeapCore {
     let live = sweepBits(block)
     let descriptor = addressMap.descriptors + block
     if descriptor.pointee.kind == BlockKind.large.rawValue {
-      live == 0 ? free(block) : putBack(block, lane: lane, hasFreeCells: false)
+      live == 0 ? free(block) : putBack(block, lane: lane, freeCells: .none)
       return nil
     }
     if live < Int(descriptor.pointee.cellCount) { return block }
-    putBack(block, lane: lane, hasFreeCells: false)
+    putBack(block, lane: lane, freeCells: .none)
     return nil
   }
 
@@ -45,7 +45,8 @@ extension HeapCore {
     if live == 0 {
       free(block)
     } else {
-      putBack(block, lane: lane, hasFreeCells: live < Int(addressMap.descriptors[block].cellCount))
+      let cells = Int(addressMap.descriptors[block].cellCount)
+      putBack(block, lane: lane, freeCells: FreeCells(live: live, of: cells))
     }
   }
 

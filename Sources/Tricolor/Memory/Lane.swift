@@ -49,6 +49,18 @@ struct LaneClass {
   }
 }
 
+/// How much of a block is free. Blocks with few free cells are allocated from first, so that those with many get the time to become
+/// wholly free: without that order, lanes whose objects are mostly short-lived keep several times the blocks they need.
+enum FreeCells {
+  case none
+  case few
+  case many
+
+  init(live: Int, of cells: Int) {
+    self = live == cells ? .none : live * 2 >= cells ? .few : .many
+  }
+}
+
 /// A heap's state of one lane, in raw memory.
 struct Lane: ~Copyable {
   let lock = FutexLock()
@@ -57,13 +69,15 @@ struct Lane: ~Copyable {
   var unswept = BlockList()
 
   /// Puts a block without owner where it belongs. The lane's lock is held.
-  mutating func put(_ block: Int, hasFreeCells: Bool, epoch: UInt32) {
+  mutating func put(_ block: Int, freeCells: FreeCells, epoch: UInt32) {
     if addressMap.descriptors[block].sweptEpoch != epoch {
       unswept.push(block)
-    } else if hasFreeCells {
-      partial.push(block)
-    } else {
-      full.push(block)
+      return
+    }
+    switch freeCells {
+    case .none: full.push(block)
+    case .few: partial.push(block)
+    case .many: partial.pushLast(block)
     }
   }
 

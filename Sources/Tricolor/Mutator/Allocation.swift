@@ -132,7 +132,7 @@ extension MutatorCore {
     descriptor.pointee.owner = nil
     info.pointee.blockPlusOne = 0
     run(lane).pointee = Run(cursor: 0, limit: 0)
-    heap.putBack(block, lane: lane, hasFreeCells: hasFreeCells)
+    heap.putBack(block, lane: lane, freeCells: hasFreeCells ? .few : .none)
   }
 
   /// Gives back every open run: at the sweep handshake and on detaching. Unused black cells lose their mark.
