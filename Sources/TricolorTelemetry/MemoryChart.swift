@@ -84,7 +84,7 @@ struct MemoryChart {
 
   private var grid: String {
     let base = Self.height - Self.bottom
-    let rows = stride(from: 0, through: topBytes, by: MemoryChart.binaryStep(topBytes / 5)).map { bytes in
+    let rows = stride(from: 0, through: topBytes, by: MemoryChart.binaryStep(topBytes / 8)).map { bytes in
       "<path class=\"grid\" d=\"M\(number(Self.left)) \(number(y(bytes)))H\(number(Self.width - Self.right))\"/>"
         + "<text class=\"y\" x=\"\(number(Self.left - 8))\" y=\"\(number(y(bytes) + 4))\">\(Figures.bytes(Int(bytes)))</text>\n"
     }

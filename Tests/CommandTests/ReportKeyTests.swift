@@ -11,6 +11,7 @@ struct ReportKeyTests {
     ["latency", "--window", "100", "--inserts", "1000", "--bytes", "64"],
     ["churn", "--records", "500", "--operations", "5000"],
     ["linked-list", "--nodes", "1000", "--lists", "3"],
+    ["etcd", "--keys", "300", "--operations", "2000"],
     ["large-objects", "--keep", "2", "--buffers", "20", "--bytes", "300000"],
   ]
 

@@ -79,6 +79,17 @@ struct WrongInputTests {
     #expect(try Command.run(["run", "churn", "--threads", "0"]).errors.contains("1 to 1024"))
   }
 
+  @Test("a truncated dump is refused, and the message names the option and the file")
+  func truncatedDumpIsRefused() throws {
+    let dump = TemporaryFile()
+    try #"{"header":{"revision":7},"kvs":[{"key":"L2E=","create_revision":2,"mod_revi"#
+      .write(toFile: dump.path, atomically: true, encoding: .utf8)
+    let outcome = try Command.run(["run", "etcd", "--load", dump.path, "--quiet"])
+    #expect(outcome.exitCode == 64)
+    #expect(outcome.errors.contains("--load"))
+    #expect(outcome.errors.contains(dump.path), "the message: \(outcome.errors)")
+  }
+
   @Test("--duration and --operations together are refused")
   func durationAndOperationsExcludeEachOther() throws {
     let outcome = try Command.run(["run", "churn", "--duration", "1s", "--operations", "5"])

@@ -48,10 +48,11 @@ final class Reporter: Sendable {
 
   private func run() {
     var ticks = 0
+    var last = (time: began, operations: 0)
     while !isStopping.load(ordering: .relaxed) {
       let seen = wake.current()
       endTimeIfDue()
-      report(ticks)
+      report(ticks, &last)
       ticks += 1
       wake.wait(past: seen, timeoutNanoseconds: Int64(pause))
     }
@@ -71,12 +72,12 @@ final class Reporter: Sendable {
     }
   }
 
-  private func report(_ ticks: Int) {
+  private func report(_ ticks: Int, _ last: inout (time: UInt64, operations: Int)) {
     let isDue = showsProgress && (isTerminal ? ticks % 2 == 0 : ticks % Self.sparseTicks == Self.sparseTicks - 1)
     guard keepsSamples || isDue else { return }
     let statistics = context.heap.statistics
     if keepsSamples { sample(statistics) }
-    if isDue { show(statistics) }
+    if isDue { show(statistics, &last) }
   }
 
   private func sample(_ statistics: HeapStatistics) {
@@ -85,20 +86,22 @@ final class Reporter: Sendable {
     samples.withLock { $0.append(sample) }
   }
 
-  private func show(_ statistics: HeapStatistics) {
-    let line = progressLine(statistics)
+  private func show(_ statistics: HeapStatistics, _ last: inout (time: UInt64, operations: Int)) {
+    let now = (time: Clock.monotonic(), operations: context.operations)
+    let passed = Double(now.time - last.time) / 1e9
+    let rate = passed > 0 ? Int(Double(now.operations - last.operations) / passed) : 0
+    last = now
+    let line = progressLine(statistics, seconds: Double(now.time - began) / 1e9, rate: rate)
     write(isTerminal ? "\r\u{1B}[K" + String(line.prefix(terminalWidth - 1)) : line + "\n")
   }
 
-  private func progressLine(_ statistics: HeapStatistics) -> String {
-    let seconds = Double(Clock.monotonic() - began) / 1e9
-    let operations = context.operations
-    let rate = seconds > 0 ? Int(Double(operations) / seconds) : 0
+  /// Phase, operations a second since the last line, resident memory against the limit, cycles.
+  private func progressLine(_ statistics: HeapStatistics, seconds: Double, rate: Int) -> String {
     let limit = statistics.limitBytes.map { " of \(Figures.bytes($0))" } ?? ""
     let limited = statistics.cyclesByCause[.limit] ?? 0
     let phase = context.phaseName
     return "\(title)\(phase.isEmpty ? "" : " \(phase)")  \(Figures.fixed(seconds, 1)) s  "
-      + "\(Figures.count(operations)) operations (\(Figures.count(rate))/s)  "
+      + "\(Figures.count(rate)) operations/s  "
       + "RSS \(Figures.bytes(statistics.residentBytes))\(limit)  \(statistics.cycles) cycles"
       + (limited > 0 ? " (\(limited) by the limit)" : "")
   }

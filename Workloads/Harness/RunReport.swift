@@ -12,8 +12,11 @@ public struct RunReport: Sendable {
   /// A phase of the run.
   public struct PhaseRow: Sendable {
     public var name: String
+    /// Wall time it took.
     public var seconds: Double
+    /// Operations counted in it.
     public var operations: Int
+    /// Cycles that ended in it.
     public var cycles: Int
     /// Resident bytes at its end.
     public var residentBytes: Int
@@ -25,35 +28,52 @@ public struct RunReport: Sendable {
     public var latency: LatencyFigures
   }
 
+  /// The workload's name.
   public var workload: String
+  /// What its random numbers began with.
   public var seed: UInt64
+  /// Client threads.
   public var threads: Int
+  /// Wall time until measuring ended.
   public var seconds = 0.0
+  /// Operations until then, as the workload counts them.
   public var operations = 0
+  /// Latencies of all timed operations.
   public var latency = LatencyFigures()
+  /// Latencies by kind, in the workload's order.
   public var kinds: [KindRow] = []
+  /// Phases in the order they ran.
   public var phases: [PhaseRow] = []
+  /// `GOGC` at the end, nil for off.
   public var gcPercent: Int?
+  /// The memory limit at the end, nil for none.
   public var limitBytes: Int?
+  /// The hard limit of the control group around the process, nil for none.
   public var cgroupLimitBytes: Int?
   /// The heap's counters where measuring ended.
   public var collector = CollectorFigures()
   /// Processors the collector planned with.
   public var processors = 1.0
+  /// CPU time of all threads until measuring ended.
   public var processCPUNanoseconds: UInt64 = 0
   /// The largest live size of the heap, to the end of the check.
   public var peakHeapBytes = 0
+  /// The largest resident set of the whole process.
   public var peakResidentBytes = 0
   /// NUMA nodes the heap may use.
   public var nodes = 1
   /// The workload's own measurement, where it has one.
   public var ownMarkNanosecondsPerObject: Double?
+  /// Whether the workload's check of its own data held.
   public var verified = false
+  /// Whether the kernel killed the run at its control group's limit.
   public var oomKilled = false
+  /// Whether SIGINT or SIGTERM ended the run early.
   public var interrupted = false
   /// The workload's own figures.
   public var figures: JSONValue = [:]
 
+  /// A report in which nothing has happened yet.
   public init(workload: String, seed: UInt64, threads: Int) {
     self.workload = workload
     self.seed = seed
@@ -62,6 +82,7 @@ public struct RunReport: Sendable {
 }
 
 extension RunReport {
+  /// Operations over wall time, 0 for a run of no time.
   public var operationsPerSecond: Double { seconds > 0 ? Double(operations) / seconds : 0 }
 
   /// Share of the CPU that the run could have used (wall time times processors) that went to the collector.
@@ -73,6 +94,7 @@ extension RunReport {
   /// Peak resident bytes over the limit.
   public var overshootBytes: Int { limitBytes.map { max(0, peakResidentBytes - $0) } ?? 0 }
 
+  /// CPU time of marking per object: the workload's own measurement, or the heap's account; 0 where nothing was marked.
   public var markNanosecondsPerObject: Double {
     if let ownMarkNanosecondsPerObject { return ownMarkNanosecondsPerObject }
     return collector.markedObjects > 0 ? Double(collector.markNanoseconds) / Double(collector.markedObjects) : 0

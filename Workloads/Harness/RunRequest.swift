@@ -6,29 +6,45 @@ import TricolorPlatform
 
 /// What to run, and how.
 public struct RunRequest: Sendable {
+  /// Which workload.
   public let workload: any Workload.Type
+  /// Its own options, checked.
   public let own: OptionValues
+  /// Client threads, at least 1.
   public let threads: Int
+  /// What random numbers begin with.
   public let seed: UInt64
+  /// When to stop.
   public let extent: Extent
   /// The environment's settings, with those of the command line in their place.
   public let settings: Settings
+  /// Whether progress goes to standard error.
   public let showsProgress: Bool
   /// Whether events and samples are kept for pictures.
   public let records: Bool
 
   /// The command line's texts, nil where an option was not given.
   public struct Texts: Sendable {
+    /// --memory-limit.
     public var memoryLimit: String?
+    /// --gogc.
     public var gogc: String?
+    /// --threads.
     public var threads: Int?
+    /// --seed.
     public var seed: UInt64?
+    /// --duration.
     public var duration: String?
+    /// --operations.
     public var operations: Int?
+    /// What the command does not know: the workload's own.
     public var own: [String] = []
+    /// --quiet.
     public var isQuiet = false
+    /// Whether --report or --trace was given.
     public var records = false
 
+    /// Nothing given.
     public init() {}
   }
 
