@@ -17,9 +17,6 @@ enum FreshMemory {
 }
 
 extension HeapCore {
-  /// Growth this small is not worth a reading of the resident set.
-  private static let unread = 256 * 1024
-
   /// `blocks` adjacent blocks, or whatever `orElse` finds once memory had to be made free. Waits and collects as the limit demands.
   func acquireRun(
     blocks: Int, for mutator: MutatorCore, orElse: () -> Int?
@@ -35,6 +32,11 @@ extension HeapCore {
       throw OutOfMemory(requestedBytes: bytes, reason: "the reserved address range is used up")
     }
     return .run(run.first, isZero: run.isZero)
+  }
+
+  /// Whether `blocks` fresh blocks would break the limit.
+  func isTight(blocks: Int) -> Bool {
+    blocks * Geometry.blockBytes > roomUnderLimit && state.pointee.blocks.heldBlocks.load(ordering: .relaxed) < blocks
   }
 
   private func take(_ blocks: Int, onlyHeld: Bool) throws(OutOfMemory) -> BlockRun? {

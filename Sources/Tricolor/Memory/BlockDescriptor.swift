@@ -88,14 +88,6 @@ struct BlockList {
     count += 1
   }
 
-  mutating func pushLast(_ block: Int) {
-    if isEmpty { return push(block) }
-    addressMap.descriptors[block].next = BlockList.none
-    addressMap.descriptors[Int(last)].next = UInt32(block)
-    last = UInt32(block)
-    count += 1
-  }
-
   mutating func pop() -> Int? {
     if first == BlockList.none { return nil }
     let block = Int(first)

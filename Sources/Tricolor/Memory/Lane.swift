@@ -49,22 +49,23 @@ struct LaneClass {
   }
 }
 
-/// How much of a block is free. Blocks with few free cells are allocated from first, so that those with many get the time to become
-/// wholly free: without that order, lanes whose objects are mostly short-lived keep several times the blocks they need.
+/// How full a swept block is, in eighths. Fuller blocks are allocated from first, so that the others get the time to become wholly
+/// free: without that order, a lane whose objects are mostly short-lived keeps several times the blocks it needs for ever.
 enum FreeCells {
+  static let tiers = 8
   case none
-  case few
-  case many
+  /// 0 (nearly empty) ..< `tiers` (nearly full).
+  case some(tier: Int)
 
   init(live: Int, of cells: Int) {
-    self = live == cells ? .none : live * 2 >= cells ? .few : .many
+    self = live >= cells ? .none : .some(tier: live * FreeCells.tiers / cells)
   }
 }
 
 /// A heap's state of one lane, in raw memory.
 struct Lane: ~Copyable {
   let lock = FutexLock()
-  var partial = BlockList()
+  var partial = InlineArray<8, BlockList>(repeating: BlockList())
   var full = BlockList()
   var unswept = BlockList()
 
@@ -76,8 +77,7 @@ struct Lane: ~Copyable {
     }
     switch freeCells {
     case .none: full.push(block)
-    case .few: partial.push(block)
-    case .many: partial.pushLast(block)
+    case .some(let tier): partial[tier].push(block)
     }
   }
 
@@ -86,13 +86,15 @@ struct Lane: ~Copyable {
   /// A mutator that has yet to answer the `sweep` handshake still allocates black. It gets no block that another one has made in the
   /// new epoch and given back: the marks it would set there no sweep would clear, and the next cycle would take them for its own.
   mutating func takePartial(epoch: UInt32) -> Int? {
-    guard !partial.isEmpty, addressMap.descriptors[Int(partial.first)].sweptEpoch == epoch else { return nil }
-    return partial.pop()
+    for tier in stride(from: FreeCells.tiers - 1, through: 0, by: -1) where !partial[tier].isEmpty {
+      return addressMap.descriptors[Int(partial[tier].first)].sweptEpoch == epoch ? partial[tier].pop() : nil
+    }
+    return nil
   }
 
   /// Everything waits for the sweep of the epoch just begun. The lane's lock is held.
   mutating func beginEpoch() {
-    unswept.append(&partial)
+    for tier in 0..<FreeCells.tiers { unswept.append(&partial[tier]) }
     unswept.append(&full)
   }
 }

@@ -23,23 +23,68 @@ extension MutatorCore {
         run.pointee.cursor += UInt(laneClass.cellBytes)
         return cell
       }
-      try refill(lane, laneClass)
+      if let borrowed = try refill(lane, laneClass) { return borrowed }
     }
   }
 
-  private func refill(_ lane: Int, _ laneClass: LaneClass) throws(OutOfMemory) {
-    let info = self.info(lane)
-    if info.pointee.blockPlusOne != 0 {
-      countAllocations(lane, laneClass)
-      if openNextRun(lane, laneClass) { return }
-      closeBlock(lane, hasFreeCells: false)
-    }
+  /// Opens the next run of `lane`, or answers a cell of another lane when memory is tight.
+  private func refill(_ lane: Int, _ laneClass: LaneClass) throws(OutOfMemory) -> UInt? {
+    if continueBlock(lane, laneClass) { return nil }
     payAssist()
     while true {
-      try openBlock(lane, laneClass)
-      if openNextRun(lane, laneClass) { return }
+      if let block = heap.takePartialBlock(lane, for: self) {
+        adopt(block, lane, laneClass)
+      } else if heap.isTight(blocks: laneClass.blocksPerRun), let cell = try borrowCell(laneClass) {
+        return cell
+      } else {
+        try openFreshBlock(lane, laneClass)
+      }
+      if openNextRun(lane, laneClass) { return nil }
       closeBlock(lane, hasFreeCells: false)
     }
+  }
+
+  /// Goes on to the next run of the open block; false, with the block closed, when there is none.
+  private func continueBlock(_ lane: Int, _ laneClass: LaneClass) -> Bool {
+    if info(lane).pointee.blockPlusOne == 0 { return false }
+    countAllocations(lane, laneClass)
+    if openNextRun(lane, laneClass) { return true }
+    closeBlock(lane, hasFreeCells: false)
+    return false
+  }
+
+  // MARK: Borrowing
+
+  /// A zeroed cell for an object of variable size from a lane of the same layout with larger cells, when the limit leaves no room
+  /// for a fresh run: a little internal waste instead of growth past the limit. Big cells get a run of their own, which is smaller
+  /// than one that holds several. Nil when no such cell is free.
+  private func borrowCell(_ laneClass: LaneClass) throws(OutOfMemory) -> UInt? {
+    let entry = LayoutTable.entries[Int(laneClass.layout.index)]
+    if entry.shape == .fixed { return nil }
+    let index = SizeClass.index(for: laneClass.cellBytes)
+    for larger in stride(from: index + 1, to: min(index + 9, SizeClass.count), by: 1) {
+      let lane = Int(entry.lanes[larger])
+      if lane != 0, let cell = takeCell(lane, LayoutTable.laneClasses[lane]) { return cell }
+    }
+    guard laneClass.blocksPerRun * Geometry.blockBytes > 2 * laneClass.cellBytes else { return nil }
+    let large = LayoutTable.lane(of: laneClass.layout, bytes: Geometry.largestCell + 1)
+    return try allocateLarge(lane: large, bytes: laneClass.cellBytes, zeroed: true)
+  }
+
+  /// A zeroed cell of `lane` without fresh memory.
+  private func takeCell(_ lane: Int, _ laneClass: LaneClass) -> UInt? {
+    let run = self.run(lane)
+    let bytes = UInt(laneClass.cellBytes)
+    while run.pointee.cursor + bytes > run.pointee.limit {
+      if continueBlock(lane, laneClass) { continue }
+      guard let block = heap.takePartialBlock(lane, for: self) else { return nil }
+      adopt(block, lane, laneClass)
+      if !openNextRun(lane, laneClass) { closeBlock(lane, hasFreeCells: false) }
+    }
+    let cell = run.pointee.cursor
+    run.pointee.cursor += bytes
+    UnsafeMutableRawPointer(bitPattern: cell)!.initializeMemory(as: UInt8.self, repeating: 0, count: Int(bytes))
+    return cell
   }
 
   /// Takes the next free cells of the open block; false when there are none left.
@@ -85,12 +130,8 @@ extension MutatorCore {
 
   // MARK: Blocks
 
-  /// Gets a block with free cells: swept, to be swept, or fresh.
-  private func openBlock(_ lane: Int, _ laneClass: LaneClass) throws(OutOfMemory) {
-    if let block = heap.takePartialBlock(lane, for: self) {
-      adopt(block, lane, laneClass)
-      return
-    }
+  /// Gets a fresh block, or one with free cells that turned up while memory was made free.
+  private func openFreshBlock(_ lane: Int, _ laneClass: LaneClass) throws(OutOfMemory) {
     let fresh = try heap.acquireRun(
       blocks: laneClass.blocksPerRun, for: self, orElse: { heap.takePartialBlock(lane, for: self) })
     switch fresh {
@@ -132,7 +173,7 @@ extension MutatorCore {
     descriptor.pointee.owner = nil
     info.pointee.blockPlusOne = 0
     run(lane).pointee = Run(cursor: 0, limit: 0)
-    heap.putBack(block, lane: lane, freeCells: hasFreeCells ? .few : .none)
+    heap.putBack(block, lane: lane, freeCells: hasFreeCells ? .some(tier: 0) : .none)
   }
 
   /// Gives back every open run: at the sweep handshake and on detaching. Unused black cells lose their mark.

@@ -36,7 +36,7 @@ struct WatchSender: Sendable {
     }
     check(response, watcher)
     do throws(OutOfMemory) {
-      try marshal(response, m)
+      try marshal(response, fragment: store.configuration.chunkBytes, m)
     } catch {
       unsent += 1
     }
@@ -97,15 +97,28 @@ struct WatchSender: Sendable {
     }
   }
 
-  /// The response's bytes, made for this watcher alone although others get the same events.
-  private mutating func marshal(_ response: Reference<WatchResponse>, _ m: Mutator) throws(OutOfMemory) {
-    var size = 0
-    for index in 0..<response.eventCount {
-      size += Wire.bytesField(response.event(index).pair.unsafelyUnwrapped.marshalledBytes)
+  /// The response's bytes, made for this watcher alone although others get the same events: in fragments of some size, as etcd
+  /// sends responses that would not fit in one message.
+  private mutating func marshal(_ response: Reference<WatchResponse>, fragment: Int, _ m: Mutator) throws(OutOfMemory) {
+    var first = 0
+    while first < response.eventCount {
+      var size = 0
+      var end = first
+      while end < response.eventCount, end == first || size < fragment {
+        size += Wire.bytesField(response.event(end).pair.unsafelyUnwrapped.marshalledBytes)
+        end += 1
+      }
+      try marshal(response, first..<end, size, m)
+      first = end
     }
+  }
+
+  private mutating func marshal(
+    _ response: Reference<WatchResponse>, _ events: Range<Int>, _ size: Int, _ m: Mutator
+  ) throws(OutOfMemory) {
     _ = try m.makeBytes(count: size) { buffer in
       var writer = WireWriter(buffer)
-      for index in 0..<response.eventCount {
+      for index in events {
         let pair = response.event(index).pair.unsafelyUnwrapped
         writer.nested(1, pair.marshalledBytes)
         pair.writeFields(&writer)
