@@ -29,7 +29,7 @@ struct OptionTests {
   func refuses(name: String, value: String) {
     let error = #expect(throws: UsageError.self) { try options(["--\(name)=\(value)"]) }
     let text = error?.description ?? ""
-    #expect(text.hasPrefix("--\(name) is ") && text.contains(value) && text.contains("not allowed"), "\(text)")
+    #expect(text.hasPrefix("--\(name): ") && text.contains(value) && text.contains("not allowed"), "\(text)")
   }
 
   @Test("a dump and a number of keys exclude each other")

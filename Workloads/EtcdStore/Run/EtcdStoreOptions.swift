@@ -3,7 +3,7 @@
 
 import Harness
 
-/// What an `etcd-store` run works with beside the options every workload has.
+/// What an `etcd` run works with beside the options every workload has.
 public struct EtcdStoreOptions: Sendable {
   /// Keys made at the start, when no dump is loaded.
   public var keys = 36_000
@@ -20,7 +20,7 @@ public struct EtcdStoreOptions: Sendable {
   public var pageKeys = 500
   public var pageBytes = 1 << 20
   /// The size of the values that a watch burst writes.
-  public var burstValueBytes = 16 << 10
+  public var burstValueBytes = 8 << 10
   /// Whether lists are refused while the process is above its memory limit.
   public var sheds = true
   /// A dump to load instead of making keys.
@@ -58,7 +58,7 @@ extension EtcdStoreOptions {
     "burst-value-size", 16...1_500_000, default: defaults.burstValueBytes,
     help: "size of the values written in a watch burst")
   static let shedOption = WorkloadOption.choice(
-    "shed", default: ShedChoice.on, help: "refuse lists while memory is above its limit")
+    "shed", default: ShedChoice.on, help: "refuse lists while memory is well above its limit")
   static let loadOption = WorkloadOption.file(
     "load", help: "a dump to load instead: etcdctl get \"\" --prefix -w json > FILE")
 

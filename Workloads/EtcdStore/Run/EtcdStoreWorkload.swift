@@ -4,7 +4,7 @@ import Harness
 import Tricolor
 import TricolorPlatform
 
-/// `tricolor run etcd-store`.
+/// `tricolor run etcd`.
 public struct EtcdStoreWorkload: Workload {
   public static let name = "etcd"
   public static let summary =

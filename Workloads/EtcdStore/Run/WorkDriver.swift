@@ -1,6 +1,7 @@
 // Runs the phases: client threads that share the 64 clients out among them, and one more thread that is the far end of
 // all watches.
 
+import Glibc
 import Harness
 import Synchronization
 import Tricolor
@@ -29,6 +30,8 @@ final class WorkDriver: Sendable {
     self.store = store
     self.partitions = partitions
   }
+
+  private static let retryMicroseconds: UInt32 = 10_000
 
   private static func now() -> UInt64 { Clock.monotonic() }
 
@@ -132,7 +135,7 @@ final class WorkDriver: Sendable {
         for done in 1... {
           let began = WorkDriver.now()
           if isOver || extent.isOver(at: began) { return }
-          note(try operation(phase, partition, m), since: began, client, table)
+          if let kind = try operation(phase, partition, m) { note(kind, since: began, client, table) }
           try compactIfDue(partition, client, table, m)
           left[place] -= 1
           if left[place] == 0 { break }
@@ -150,20 +153,26 @@ final class WorkDriver: Sendable {
     try compact(client, table, m) { try self.store.compactHistory(m) }
   }
 
-  private func operation(_ phase: WorkPhase, _ partition: Partition, _ m: Mutator) throws -> WorkKind {
-    var kind = WorkKind.get
+  /// One operation of the phase; nil when it was shed.
+  private func operation(_ phase: WorkPhase, _ partition: Partition, _ m: Mutator) throws -> WorkKind? {
+    var kind: WorkKind? = nil
     try shedding(partition) {
       switch phase {
-      case .listStorm where isPressed.load(ordering: .relaxed):
-        partition.shedOperations += 1
-        partition.restartList()
-        kind = .listPage
+      case .listStorm where isPressed.load(ordering: .relaxed): kind = refuseList(partition, m)
       case .listStorm: kind = try partition.listPage(store, pinned: true, m)
       case .watchBurst: kind = try partition.burstOperation(store, m)
       case .load, .steady, .compaction: kind = try partition.steadyOperation(store, m)
       }
     }
     return kind
+  }
+
+  /// Turns a list away; the client comes back after a while.
+  private func refuseList(_ partition: Partition, _ m: Mutator) -> WorkKind? {
+    partition.shedOperations += 1
+    partition.restartList()
+    m.blocking { _ = usleep(WorkDriver.retryMicroseconds) }
+    return nil
   }
 
   /// Under a hard limit memory may run out: then the operation has not happened, and is counted as shed.
@@ -213,11 +222,12 @@ final class WorkDriver: Sendable {
     }
   }
 
-  /// Lists are refused for as long as the process is above its limit.
+  /// Lists are refused for as long as the process is above its limit by more than a twentieth: near it is where a limited heap lives.
   private func watchMemory() {
     guard options.sheds else { return }
     let statistics = context.heap.statistics
-    isPressed.store(statistics.limitBytes.map { statistics.residentBytes > $0 } ?? false, ordering: .relaxed)
+    isPressed.store(
+      statistics.limitBytes.map { statistics.residentBytes > $0 + $0 / 20 } ?? false, ordering: .relaxed)
   }
 
   func stopSender(_ thread: NativeThread) {
