@@ -2,8 +2,9 @@
 //
 // `_forEachField` (SPI of the standard library) gives name, offset and type of every stored field; structs and tuples inside are
 // entered. A field is plain if it is trivial, a reference slot if its type is `Reference` or an optional one; anything else, an
-// optional struct or enum that holds references, a class, a closure, is refused with its name, because the collector could not
-// find the references in it. `InlineArray` fields show as unknown to reflection and are described by their element type.
+// optional struct that holds references, an enum with a payload of a word or more, a class, a closure, is refused with its name,
+// because the collector could not find the references in it. `InlineArray` fields show as unknown to reflection and are described
+// by their element type.
 
 @_spi(Reflection) import Swift
 import Synchronization
@@ -74,9 +75,28 @@ enum PayloadLayout {
       }
       return
     }
-    if try isPlain(type, path) { return }
+    if let optional = type as? any AnyOptional.Type {
+      try refuseReferences(inside: optional.wrapped, of: type, path)
+      return
+    }
+    // Too small for a reference.
+    if size(of: type) < 8 { return }
+    switch kind(of: type) {
+    case .struct, .tuple: try collectFields(of: type, at: base, path: path, into: &offsets)
+    // What is behind a payload's tag shows in no reflection; nor does what the runtime knows no kind for.
+    case .enum, .unknown, nil: throw refusal(type, path)
+    // Machine words, function pointers, types, unmanaged objects: trivial, and no place for a reference.
+    default: break
+    }
+  }
+
+  private static func collectFields(
+    of type: Any.Type, at base: Int, path: String, into offsets: inout [Int]
+  ) throws(LayoutError) {
     var failure: LayoutError? = nil
+    var count = 0
     let known = _forEachField(of: type) { name, offset, fieldType, kind in
+      count += 1
       do throws(LayoutError) {
         if kind != .opaque {
           try collect(fieldType, at: base + offset, path: "\(path).\(String(cString: name))", into: &offsets)
@@ -88,18 +108,29 @@ enum PayloadLayout {
       }
     }
     if let failure { throw failure }
-    if !known { throw refusal(type, path) }
+    // A module compiled without reflection metadata shows no fields.
+    if !known || count == 0 { throw refusal(type, path) }
   }
 
-  /// Whether no value of `type` can hold a reference: it is too small for one, or an optional of such a type.
-  private static func isPlain(_ type: Any.Type, _ path: String) throws(LayoutError) -> Bool {
-    if let optional = type as? any AnyOptional.Type {
-      var inside: [Int] = []
-      try collect(optional.wrapped, at: 0, path: path, into: &inside)
-      if inside.isEmpty { return true }
-      throw refusal(type, path)
+  private static func refuseReferences(
+    inside wrapped: Any.Type, of type: Any.Type, _ path: String
+  ) throws(LayoutError) {
+    var inside: [Int] = []
+    try collect(wrapped, at: 0, path: path, into: &inside)
+    if !inside.isEmpty { throw refusal(type, path) }
+  }
+
+  /// The kind of `type`, by reflection on a struct that has one field of it.
+  private static func kind(of type: Any.Type) -> _MetadataKind? {
+    func open<T>(_: T.Type) -> _MetadataKind? {
+      var found: _MetadataKind? = nil
+      _ = _forEachField(of: OneField<T>.self) { _, _, _, kind in
+        found = kind
+        return false
+      }
+      return found
     }
-    return size(of: type) < 8
+    return _openExistential(type, do: open)
   }
 
   private static func size(of type: Any.Type) -> Int {
@@ -110,8 +141,15 @@ enum PayloadLayout {
   private static func refusal(_ type: Any.Type, _ path: String) -> LayoutError {
     LayoutError(
       name: path,
-      reason: "the references in a value of type \(type) cannot be found: use plain fields, Reference, or InlineArray of references")
+      reason:
+        "the references in a value of type \(type) cannot be found: use plain fields, Reference, or InlineArray of references"
+    )
   }
+}
+
+/// A struct to ask the runtime about the type of its field.
+private struct OneField<Value> {
+  var value: Value
 }
 
 /// Optionals, to look at what they wrap.
