@@ -1,0 +1,243 @@
+// One thread's part of a random program: operations on a table of slots and on the model of it.
+//
+// The table is a managed array kept by a root; slot i refers to the object with identity `table[i]`. Threads exchange subgraphs
+// through mailboxes; what has been exchanged is frozen. A part is a value: it can be carried from a thread that ends to one that
+// begins, so that threads come and go in the middle of cycles with all they left in the heap.
+
+import Tricolor
+
+struct ShadowThread: Sendable {
+  static let slots = 48
+  private var random: SplitMix64
+  private var shadow = Shadow()
+  private var table = [Int](repeating: 0, count: ShadowThread.slots)
+  private var nextIdentity: Int
+  private var sinceComparison = 0
+  private let heap: Heap
+  private let anchor: Root<ReferenceArray<Item>>
+  private let mailboxes: Shared<[Parcel?]>
+
+  init(seed: UInt64, index: Int, heap: Heap, mailboxes: Shared<[Parcel?]>) throws {
+    random = SplitMix64(seed: seed &+ UInt64(index) &* 0x1000_0001)
+    nextIdentity = (index + 1) << 40
+    self.heap = heap
+    self.mailboxes = mailboxes
+    anchor = try heap.withMutator { m in m.root(try m.makeArray(of: Item.self, count: ShadowThread.slots)) }
+  }
+
+  /// Runs `operations` operations in batches, and compares everything after every `comparingEvery` of them and at the end.
+  mutating func run(operations: Int, comparingEvery: Int) throws {
+    var left = operations
+    while left > 0 {
+      let batch = min(left, 1 + random.below(400))
+      try runBatch(batch)
+      left -= batch
+      sinceComparison += batch
+      if sinceComparison >= comparingEvery { try compare() }
+    }
+    try compare()
+  }
+
+  /// A batch is many calls of `withMutator`, or many nested in one, in which the thread answers by polls alone.
+  private mutating func runBatch(_ count: Int) throws {
+    if random.below(2) == 0 {
+      for _ in 0..<count { try perform() }
+    } else {
+      try heap.withMutator { m in
+        for _ in 0..<count {
+          try perform()
+          m.poll()
+        }
+      }
+    }
+    prune()
+  }
+
+  mutating func compare() throws {
+    sinceComparison = 0
+    let (shadow, table, anchor) = (self.shadow, self.table, self.anchor)
+    try heap.withMutator { m in try shadow.compare(anchor.get(m)!, with: table, m) }
+  }
+
+  private mutating func perform() throws {
+    let (i, j) = (random.below(ShadowThread.slots), random.below(ShadowThread.slots))
+    let field = random.below(ItemField.count)
+    switch random.below(100) {
+    case 0..<30: try makeItem(in: i, keeping: j)
+    case 30..<55: link(i, field, j)
+    case 55..<65: follow(i, field, into: j)
+    case 65..<75: move(i, j)
+    case 75..<85: clear(i)
+    case 85..<88: try makeGarbage()
+    case 88..<91: try block(i)
+    case 91..<94: send(i, box: j)
+    case 94..<97: try receive(box: i, into: j)
+    default: link(i, field, nil)
+    }
+  }
+
+  // MARK: Making
+
+  private mutating func makeItem(in i: Int, keeping j: Int) throws {
+    nextIdentity += 1
+    let identity = nextIdentity
+    var model = Model(
+      byteCount: pick([0: 10, 3: 40, 24: 25, 200: 15, 1500: 7, 9000: 2, 40_000: 1]),
+      arrayCount: pick([3: 90, 40: 9, 5000: 1]), elementCount: 2 + random.below(6))
+    model.fields[0] = table[j]
+    model.fields[5] = table[j]
+    let (anchor, plan) = (self.anchor, model)
+    try heap.withMutator { m in
+      let table = anchor.get(m)!
+      let kept = table[j]
+      let array = try m.makeArray(of: Item.self, count: plan.arrayCount)
+      array[1] = kept
+      table[i] = try m.make(
+        Item(
+          identity: identity, checksum: Item.checksum(identity), left: kept, right: nil, pair: [nil, nil],
+          array: array, bytes: ShadowThread.makeBytes(m, identity, plan.byteCount),
+          elements: ShadowThread.makeEntries(m, identity, plan.elementCount)))
+    }
+    shadow[identity] = model
+    table[i] = identity
+  }
+
+  /// A size, by weights that add up to 100.
+  private mutating func pick(_ weights: KeyValuePairs<Int, Int>) -> Int {
+    var roll = random.below(100)
+    for (size, weight) in weights {
+      roll -= weight
+      if roll < 0 { return size }
+    }
+    return 0
+  }
+
+  private static func makeBytes(_ m: Mutator, _ identity: Int, _ count: Int) throws -> Reference<Bytes> {
+    let bytes = try m.makeBytes(count: count)
+    if !bytes.withBytes({ $0.allSatisfy { $0 == 0 } }) {
+      throw Mismatch(description: "new bytes of \(identity) are not zero")
+    }
+    bytes.withBytes { for k in 0..<count { $0[k] = UInt8(truncatingIfNeeded: identity &+ k) } }
+    return bytes
+  }
+
+  private static func makeEntries(_ m: Mutator, _ identity: Int, _ count: Int) throws -> Reference<ElementArray<Entry>>
+  {
+    let entries = try m.makeElements(of: Entry.self, count: count)
+    for k in 0..<count {
+      if entries[k].number != 0 || entries[k].item != nil {
+        throw Mismatch(description: "new entry \(k) of \(identity) is not zero")
+      }
+      entries[k].number = identity &* 7 &+ k
+    }
+    return entries
+  }
+
+  private mutating func makeGarbage() throws {
+    let count = 1 + random.below(50)
+    let sum = try heap.withMutator { m in
+      var sum = 0
+      for k in 0..<count { sum += try m.make(Entry(number: k, item: nil)).number }
+      return sum
+    }
+    if sum != count * (count - 1) / 2 { throw Mismatch(description: "fresh objects hold wrong numbers: \(sum)") }
+  }
+
+  // MARK: Moving references
+
+  /// Lets a field of the object in slot `i` refer to the one in slot `j`, or to nothing.
+  private mutating func link(_ i: Int, _ field: Int, _ j: Int?) {
+    guard table[i] != 0, !shadow[table[i]].isFrozen else { return }
+    let anchor = self.anchor
+    heap.withMutator { m in
+      let table = anchor.get(m)!
+      ItemField.set(table[i]!, field, j.flatMap { table[$0] })
+    }
+    shadow[table[i]].fields[field] = j.map { table[$0] } ?? 0
+  }
+
+  private mutating func follow(_ i: Int, _ field: Int, into j: Int) {
+    guard table[i] != 0 else { return }
+    let anchor = self.anchor
+    heap.withMutator { m in
+      let table = anchor.get(m)!
+      table[j] = ItemField.get(table[i]!, field)
+    }
+    table[j] = shadow[table[i]].fields[field]
+  }
+
+  private mutating func move(_ i: Int, _ j: Int) {
+    let anchor = self.anchor
+    heap.withMutator { m in
+      let table = anchor.get(m)!
+      let held = table[i]
+      table[i] = nil
+      m.poll()
+      table[j] = held
+    }
+    let moved = table[i]
+    table[i] = 0
+    table[j] = moved
+  }
+
+  private mutating func clear(_ i: Int) {
+    let anchor = self.anchor
+    heap.withMutator { m in anchor.get(m)![i] = nil }
+    table[i] = 0
+  }
+
+  /// Holds the object of slot `i` in a local across a blocking region: only the parked stack keeps it alive.
+  private mutating func block(_ i: Int) throws {
+    let (anchor, expected) = (self.anchor, table[i])
+    let found = heap.withMutator { m in
+      let table = anchor.get(m)!
+      let held = table[i]
+      table[i] = nil
+      m.blocking { for _ in 0..<20 { _ = SplitMix64(seed: 1) } }
+      table[i] = held
+      return held.map { $0.identity } ?? 0
+    }
+    if found != expected {
+      throw Mismatch(description: "slot \(i) held \(found) after a blocking region, not \(expected)")
+    }
+  }
+
+  // MARK: Exchange
+
+  private mutating func send(_ i: Int, box: Int) {
+    guard table[i] != 0 else { return }
+    let identity = table[i]
+    var sent: [Int: Model] = [:]
+    for reached in shadow.reach(from: [identity]) {
+      shadow[reached].isFrozen = true
+      sent[reached] = shadow[reached]
+    }
+    let anchor = self.anchor
+    let root = heap.withMutator { m in m.root(anchor.get(m)![i]) }
+    let parcel = Parcel(root: root, identity: identity, models: sent)
+    mailboxes.withLock { $0[box % $0.count] = parcel }
+  }
+
+  private mutating func receive(box: Int, into j: Int) throws {
+    guard let parcel = mailboxes.withLock({ $0[box % $0.count] }) else { return }
+    let anchor = self.anchor
+    let found = heap.withMutator { m in
+      let item = parcel.root.get(m)
+      anchor.get(m)![j] = item
+      return item.map { $0.identity } ?? 0
+    }
+    if found != parcel.identity { throw Mismatch(description: "a parcel of \(parcel.identity) held \(found)") }
+    shadow.models.merge(parcel.models) { _, received in received }
+    table[j] = parcel.identity
+  }
+
+  /// Keeps heap and model small: empties most slots when too much is reachable, and forgets what is not.
+  private mutating func prune() {
+    if shadow.models.count < 4000 { return }
+    if shadow.reach(from: table).count > 3000 {
+      for i in 0..<ShadowThread.slots where i % 3 != 0 { clear(i) }
+    }
+    let reachable = shadow.reach(from: table)
+    shadow.models = shadow.models.filter { reachable.contains($0.key) }
+  }
+}
