@@ -38,9 +38,7 @@ let package = Package(
       ],
       path: "Sources/tricolor"),
     .testTarget(name: "TricolorPacingTests", dependencies: ["TricolorPacing"], resources: [.copy("Fixtures")]),
-    .testTarget(
-      name: "TricolorPlatformTests", dependencies: ["TricolorPlatform", "CTricolorShims"],
-      resources: [.copy("Fixtures")]),
+    .testTarget(name: "TricolorPlatformTests", dependencies: ["TricolorPlatform", "CTricolorShims"]),
     .testTarget(name: "TricolorTests", dependencies: ["Tricolor", "CTricolorShims", "TricolorPlatform"]),
     .testTarget(name: "ProtocolTests", dependencies: ["Tricolor", "CTricolorShims"], path: "Tests/Protocol"),
     .testTarget(

@@ -27,9 +27,11 @@ extension HeapCore {
   /// Sweeps everything that is left, block by block, lane by lane. Runs on the collector thread; mutators may sweep beside it.
   func finishSweep() {
     guard state.pointee.sweepPermitted.load(ordering: .acquiring) else { return }
+    let began = Clock.threadCPU()
     for lane in 1..<LayoutTable.laneCount {
       while let block = popUnswept(lane) { sweepAndFile(block, lane: lane) }
     }
+    state.pointee.statistics.sweep.wrappingAdd(Clock.threadCPU() - began, ordering: .relaxed)
     state.pointee.unsweptGarbage.store(0, ordering: .relaxed)
   }
 
