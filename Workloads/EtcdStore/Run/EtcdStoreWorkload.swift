@@ -28,7 +28,7 @@ public struct EtcdStoreWorkload: Workload {
     let driver = try prepare(context)
     let sender = try driver.startSender()
     do {
-      try driver.load(since: began)
+      try driver.load(context.extent, since: began)
       try driver.repeatPhases(context.extent, since: began)
     } catch {
       driver.stopSender(sender)

@@ -37,12 +37,15 @@ final class WorkDriver: Sendable {
 
   // MARK: Phases
 
-  /// Loads the made-up keys; a dump's are there already. Loading began at `began`.
-  func load(since began: UInt64) throws {
+  /// Loads the made-up keys; a dump's are there already. Loading began at `began`. A run whose time is up before that
+  /// has fewer keys.
+  func load(_ extent: Extent, since began: UInt64) throws {
+    var end = PhaseExtent.operations(.max)
+    if case .nanoseconds(let length) = extent { end = .until(began + length) }
     if options.dumpPath == nil {
-      let parts = try context.runClients { client, m in
+      let parts = try context.runClients { [end] client, m in
         let table = LatencyTable()
-        for partition in self.partitions(of: client) { try self.load(partition, client, table, m) }
+        for partition in self.partitions(of: client) { try self.load(partition, until: end, client, table, m) }
         return table
       }
       operations[WorkPhase.load.rawValue] = collect(parts, into: .load)
@@ -50,9 +53,12 @@ final class WorkDriver: Sendable {
     seconds[WorkPhase.load.rawValue] = Double(WorkDriver.now() - began) / 1e9
   }
 
-  private func load(_ partition: Partition, _ client: Client, _ table: LatencyTable, _ m: Mutator) throws {
-    for start in stride(from: 0, to: partition.all.count, by: 10) where !isOver {
+  private func load(
+    _ partition: Partition, until end: PhaseExtent, _ client: Client, _ table: LatencyTable, _ m: Mutator
+  ) throws {
+    for start in stride(from: 0, to: partition.all.count, by: 10) {
       let began = WorkDriver.now()
+      if isOver || end.isOver(at: began) { return }
       try shedding(partition) { try partition.load(from: start, count: 10, store, m) }
       note(.transaction, since: began, client, table)
     }
@@ -222,7 +228,8 @@ final class WorkDriver: Sendable {
     }
   }
 
-  /// Lists are refused for as long as the process is above its limit by more than a twentieth: near it is where a limited heap lives.
+  /// Lists are refused for as long as the process is above its limit by more than a twentieth: near it is where a
+  /// limited heap lives.
   private func watchMemory() {
     guard options.sheds else { return }
     let statistics = context.heap.statistics

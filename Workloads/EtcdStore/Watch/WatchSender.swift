@@ -97,8 +97,8 @@ struct WatchSender: Sendable {
     }
   }
 
-  /// The response's bytes, made for this watcher alone although others get the same events: in fragments of some size, as etcd
-  /// sends responses that would not fit in one message.
+  /// The response's bytes, made for this watcher alone although others get the same events: in fragments of some size,
+  /// as etcd sends responses that would not fit in one message.
   private mutating func marshal(_ response: Reference<WatchResponse>, fragment: Int, _ m: Mutator) throws(OutOfMemory) {
     var first = 0
     while first < response.eventCount {
