@@ -101,7 +101,7 @@ struct VerificationTests {
     #expect(table.count == model.count)
     for (key, value) in model { #expect(table[key]?.modified == value, "seed \(seed)") }
     var visited = 0
-    table.forEach { _ in visited += 1 }
+    table.visitAll { _ in visited += 1 }
     #expect(visited == model.count)
   }
 }

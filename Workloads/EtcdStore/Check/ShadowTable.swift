@@ -79,7 +79,7 @@ struct ShadowTable: ~Copyable {
   }
 
   /// Visits everything known, in no order.
-  func forEach(_ visit: (ShadowEntry) -> Void) {
+  func visitAll(_ visit: (ShadowEntry) -> Void) {
     for place in 0..<capacity where entries[place].key != 0 { visit(entries[place]) }
   }
 
