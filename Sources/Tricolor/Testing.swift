@@ -27,6 +27,9 @@ import Synchronization
     services.cycleHook.withLock { $0 = hook }
   }
 
+  /// Whether a cycle has been asked for that has not begun.
+  public var isCycleWanted: Bool { core.state.pointee.wanted.load(ordering: .acquiring) != 0 }
+
   /// The start of the allocated cell of this heap that `address` points into, as a conservative scan would find it; nil when it
   /// points to no object. Only while no sweep runs, as after `collect()`.
   public func cell(containing address: UInt) -> UInt? {

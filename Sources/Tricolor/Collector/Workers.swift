@@ -66,11 +66,11 @@ extension HeapCore {
   func mark(budget: Int) -> Int {
     guard var marker = Marker(self) else { return 0 }
     marker.run(budget: budget)
-    note(marker.tally)
     return max(1, marker.tally.work)
   }
 
-  private func note(_ tally: MarkTally) {
+  /// Adds what a marker did to the statistics and the pacer's accounts. The marker is still active.
+  func note(_ tally: MarkTally) {
     state.pointee.statistics.markedBytes.wrappingAdd(tally.bytes, ordering: .relaxed)
     state.pointee.statistics.markedObjects.wrappingAdd(tally.objects, ordering: .relaxed)
     state.pointee.pacing.cycleMarkedBytes.wrappingAdd(tally.bytes, ordering: .relaxed)
