@@ -108,4 +108,53 @@ struct ComingAndGoingTests {
     heap.collect()
     #expect(try thread.join() == [2, 3])
   }
+
+  @Test("Entering, leaving, collecting and blocking in another heap leaves the barrier of the first one as it was")
+  func otherHeap() throws {
+    let heap = try Heap.quiet()
+    let other = try Heap.quiet()
+    let root = try heap.makeChain(3)
+    let script = Script(heap, holdingAt: .answered(.roots))
+    let thread = RunningThread {
+      try heap.withMutator { m in
+        script.say("inside")
+        script.wait(for: .answered(.roots), polling: m)
+        let second = root.get(m)!.left!
+        other.withMutator { n in n.blocking {} }
+        other.collect()
+        try other.withMutator { n in _ = try n.make(Link(key: 5, left: nil, right: nil)) }
+        root.get(m)!.left = nil
+        script.release(.answered(.roots))
+        script.wait(for: .over, polling: m)
+        return second.keys
+      }
+    }
+    script.wait(for: "inside")
+    heap.collect()
+    #expect(try thread.join() == [2, 3])
+  }
+
+  @Test("Inside a heap that does not collect, stores in one that does take the barrier")
+  func innerHeap() throws {
+    let heap = try Heap.quiet()
+    let other = try Heap.quiet()
+    let root = try heap.makeChain(3)
+    let script = Script(heap, holdingAt: .answered(.roots))
+    let thread = RunningThread {
+      other.withMutator { _ in
+        heap.withMutator { m in
+          script.say("inside")
+          script.wait(for: .answered(.roots), polling: m)
+          let second = root.get(m)!.left!
+          root.get(m)!.left = nil
+          script.release(.answered(.roots))
+          script.wait(for: .over, polling: m)
+          return second.keys
+        }
+      }
+    }
+    script.wait(for: "inside")
+    heap.collect()
+    #expect(try thread.join() == [2, 3])
+  }
 }

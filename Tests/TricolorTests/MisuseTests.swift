@@ -1,0 +1,89 @@
+// What a program does wrong ends it with a message that names the value. Each case runs in a process of its own.
+
+import Testing
+@_spi(Testing) import Tricolor
+
+@Suite("Misuse")
+struct MisuseTests {
+  @Test("A payload the collector cannot describe ends the program at its first allocation, with the field's name")
+  func undescribable() async {
+    let counted = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      try Heap.quiet().withMutator { m in _ = try m.make(WithClass(number: 1, object: Counted())) }
+    }
+    expect(counted, toSay: "layout of WithClass")
+    let payload = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      try Heap.quiet().withMutator { m in _ = try m.make(WithPayloadEnum(either: .number(1))) }
+    }
+    expect(payload, toSay: "layout of WithPayloadEnum.either")
+    let element = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      try Heap.quiet().withMutator { m in _ = try m.makeElements(of: WithOptionalStruct.self, count: 1) }
+    }
+    expect(element, toSay: "layout of WithOptionalStruct.second")
+  }
+
+  @Test("Counts and sizes that no object can have are refused")
+  func counts() async {
+    let bytes = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      try Heap.quiet().withMutator { m in _ = try m.makeBytes(count: -1) }
+    }
+    expect(bytes, toSay: "an object of -1 elements")
+    let array = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      try Heap.quiet().withMutator { m in _ = try m.makeArray(of: Link.self, count: .max) }
+    }
+    expect(array, toSay: "an object of 9223372036854775807 elements")
+    let elements = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      try Heap.quiet().withMutator { m in _ = try m.makeElements(of: Link.self, count: -2) }
+    }
+    expect(elements, toSay: "an object of -2 elements")
+    let fixed = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      let layout = try Layout.register(.fixed(bytes: 24, references: [8]), name: "fixed")
+      try Heap.quiet().withMutator { m in _ = try m.allocate(layout, bytes: 64) }
+    }
+    expect(fixed, toSay: "64 bytes of a layout whose objects have 24")
+  }
+
+  @Test("An index outside an array, its slots or its bytes traps")
+  func indices() async {
+    await #expect(processExitsWith: .failure) {
+      try Heap.quiet().withMutator { m in _ = try m.makeArray(of: Link.self, count: 3)[3] }
+    }
+    await #expect(processExitsWith: .failure) {
+      try Heap.quiet().withMutator { m in try m.makeArray(of: Link.self, count: 3)[-1] = nil }
+    }
+    await #expect(processExitsWith: .failure) {
+      try Heap.quiet().withMutator { m in try m.makeBytes(count: 8)[8] = 1 }
+    }
+    await #expect(processExitsWith: .failure) {
+      try Heap.quiet().withMutator { m in _ = try m.makeElements(of: Link.self, count: 3)[3].key }
+    }
+    await #expect(processExitsWith: .failure) {
+      try Heap.quiet().withMutator { m in
+        let row = try m.make(Row(links: .init(repeating: nil), last: nil))
+        row.links[Int(row.links.indices.upperBound)] = nil
+      }
+    }
+  }
+
+  @Test("A root is of one heap")
+  func foreignRoot() async {
+    await #expect(processExitsWith: .failure) {
+      let (first, second) = (try Heap.quiet(), try Heap.quiet())
+      let root = try first.makeChain(1)
+      second.withMutator { m in _ = root.get(m) }
+    }
+  }
+
+  @Test("Entering a heap in a blocking region of the same heap is refused")
+  func enterWhileBlocking() async {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      let heap = try Heap.quiet()
+      heap.withMutator { m in m.blocking { heap.withMutator { _ in } } }
+    }
+    expect(result, toSay: "withMutator in a blocking region of the same heap")
+  }
+
+  private func expect(_ result: ExitTest.Result?, toSay text: String) {
+    let said = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(said.contains(text))
+  }
+}
