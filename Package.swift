@@ -28,7 +28,8 @@ let package = Package(
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       path: "Workloads/Harness"),
-    .target(name: "EtcdStore", dependencies: ["Tricolor", "Harness"], path: "Workloads/EtcdStore"),
+    .target(
+      name: "EtcdStore", dependencies: ["Tricolor", "TricolorPlatform", "Harness"], path: "Workloads/EtcdStore"),
     .target(name: "Classic", dependencies: ["Tricolor", "Harness"], path: "Workloads/Classic"),
     .executableTarget(
       name: "TricolorCommand",

@@ -35,6 +35,9 @@ extension HeapCore {
     if bits & (1 << CycleCause.forced.rawValue) != 0 { return .forced }
     if bits & (1 << CycleCause.limit.rawValue) != 0 { return .limit }
     if bits & (1 << CycleCause.periodic.rawValue) != 0 { return .periodic }
+    // Growth may have been reported while the last cycle began; what it freed counts.
+    let live = state.pointee.liveBytes.load(ordering: .relaxed)
+    if live < state.pointee.trigger.load(ordering: .relaxed) { return nil }
     return state.pointee.pacing.goalIsLimited.load(ordering: .relaxed) ? .limit : .growth
   }
 

@@ -95,7 +95,8 @@ extension HeapCore {
       number: record.number, cause: record.cause, startedAt: record.started - state.pointee.startTime,
       durationNanoseconds: record.markingEnded - record.started, liveAtStart: record.liveAtStart,
       liveAtEnd: record.liveAtEnd, markedBytes: record.marked, goalBytes: record.goal,
-      limitBytes: limit == Int.max ? nil : limit, residentBytes: ownResidentBytes + state.pointee.pacing.foreignBytes.load(ordering: .relaxed),
+      limitBytes: limit == Int.max ? nil : limit,
+      residentBytes: ownResidentBytes + state.pointee.pacing.foreignBytes.load(ordering: .relaxed),
       assistNanoseconds: record.assistNanoseconds, backgroundNanoseconds: record.backgroundNanoseconds,
       idleNanoseconds: record.idleNanoseconds, rounds: record.rounds)
   }

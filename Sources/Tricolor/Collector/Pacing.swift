@@ -85,7 +85,8 @@ extension PacingState {
 
   /// The cycle's marking is over.
   mutating func endCycle(
-    _ heap: HeapCore, durationNanoseconds: UInt64, backgroundNanoseconds: UInt64, idleNanoseconds: UInt64, marked: Int, garbage: Int
+    _ heap: HeapCore, durationNanoseconds: UInt64, backgroundNanoseconds: UInt64, idleNanoseconds: UInt64, marked: Int,
+    garbage: Int
   ) {
     lock.lock()
     defer { lock.unlock() }
@@ -154,7 +155,8 @@ extension HeapCore {
   /// Side tables, mutator records and mark stacks that hold pages, estimated from what is in use.
   var metadataBytes: Int {
     let blocks =
-      state.pointee.blocks.usedBlocks.load(ordering: .relaxed) + state.pointee.blocks.heldBlocks.load(ordering: .relaxed)
+      state.pointee.blocks.usedBlocks.load(ordering: .relaxed)
+      + state.pointee.blocks.heldBlocks.load(ordering: .relaxed)
     let mutators = state.pointee.mutatorCount.load(ordering: .relaxed)
     return blocks * 328 + mutators * 32 * 1024 + state.pointee.grey.mappedBytes.load(ordering: .relaxed)
   }
@@ -162,7 +164,8 @@ extension HeapCore {
   /// What the heap itself keeps resident.
   var ownResidentBytes: Int {
     let blocks =
-      state.pointee.blocks.usedBlocks.load(ordering: .relaxed) + state.pointee.blocks.heldBlocks.load(ordering: .relaxed)
+      state.pointee.blocks.usedBlocks.load(ordering: .relaxed)
+      + state.pointee.blocks.heldBlocks.load(ordering: .relaxed)
     return blocks * Geometry.blockBytes + metadataBytes
   }
 }

@@ -51,13 +51,17 @@ struct Arena {
     while block < Geometry.blocksPerArena {
       let word = free[block >> 6]
       if block & 63 == 0 && (word == 0 || word == ~0) {
-        if word == 0 { length = 0 } else {
+        if word == 0 {
+          length = 0
+        } else {
           if length == 0 { start = block }
           length += 64
         }
         block += 64
       } else {
-        if word & (1 << UInt64(block & 63)) == 0 { length = 0 } else {
+        if word & (1 << UInt64(block & 63)) == 0 {
+          length = 0
+        } else {
           if length == 0 { start = block }
           length += 1
         }

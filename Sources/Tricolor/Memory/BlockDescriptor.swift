@@ -141,7 +141,8 @@ extension AddressMap {
   ///
   /// The owner may close the block meanwhile. It stores the frontier before it takes owner and cursor away, and they are read here in
   /// the other order: whoever misses the cursor sees the frontier that replaced it.
-  private func isAllocated(_ cell: UInt, in descriptor: UnsafeMutablePointer<BlockDescriptor>, from start: UInt) -> Bool {
+  private func isAllocated(_ cell: UInt, in descriptor: UnsafeMutablePointer<BlockDescriptor>, from start: UInt) -> Bool
+  {
     var cursor: UInt = 0
     if let owner = descriptor.pointee.owner { cursor = tricolor_load_word(UInt(bitPattern: owner)) }
     atomicMemoryFence(ordering: .acquiring)

@@ -9,9 +9,10 @@ import Synchronization
 public typealias TraceVisitor = @convention(c) (_ context: UnsafeMutableRawPointer, _ reference: UInt) -> Void
 /// Reports all references of the object at `object` (of `bytes` bytes) to `visit`. Runs on collector threads, concurrently with
 /// the program: it may only read the object, each reference once.
-public typealias TraceFunction = @convention(c) (
-  _ object: UnsafeRawPointer, _ bytes: Int, _ visit: TraceVisitor, _ context: UnsafeMutableRawPointer
-) -> Void
+public typealias TraceFunction =
+  @convention(c) (
+    _ object: UnsafeRawPointer, _ bytes: Int, _ visit: TraceVisitor, _ context: UnsafeMutableRawPointer
+  ) -> Void
 
 /// A registered layout. Cheap to copy; equal when registered as the same.
 public struct Layout: Sendable, Equatable {

@@ -76,7 +76,9 @@ public struct Reference<Target: ManagedObject>: ~BitwiseCopyable {
 extension Reference: AnyReference {}
 extension Optional: AnyReference where Wrapped: AnyReference {}
 
-@available(*, unavailable, message: "a Reference is valid on its own thread, inside withMutator; make a Root to share the object")
+@available(
+  *, unavailable, message: "a Reference is valid on its own thread, inside withMutator; make a Root to share the object"
+)
 extension Reference: Sendable {}
 
 extension Reference: Equatable {
