@@ -1,7 +1,6 @@
 # make run    the etcd-like store in a 256 MiB memory cgroup, about 15 seconds
 # make test   everything a change must pass (less than 10 minutes on two cores)
 # make bench  Tricolor and its peers in turns, with ratios
-# make docs   the manual of the library, as DocC pages
 # make format the formatter over all sources
 # Each does its own set-up and says what it does.
 
@@ -11,7 +10,7 @@ SOURCES = Package.swift Sources Workloads Tests
 DURATION ?= 15s
 CGROUP ?= 256MiB
 
-.PHONY: run test bench bench-quick docs format lint set-up build
+.PHONY: run test bench bench-quick format lint set-up build
 
 run: build
 	@if $(TRICOLOR) topology --json - | grep -q '"canMakeCgroup" *: *true'; then \
@@ -23,12 +22,9 @@ run: build
 	fi
 
 test: set-up lint
-	@echo "==> debug build and the tests of each part"
+	@echo "==> debug build of everything, then the tests: each part, the protocol under random programs, real cgroups"
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --skip ProtocolTests --skip LimitsTests
-	@echo "==> release build, the protocol under random programs, and real cgroups"
-	$(SWIFT) build -c release --build-tests
-	$(SWIFT) test -c release --skip-build --filter "ProtocolTests|LimitsTests"
+	$(SWIFT) test --skip-build
 
 bench: build
 	@echo "==> Tricolor and its peers in turns"
@@ -36,10 +32,6 @@ bench: build
 
 bench-quick: build
 	python3 Benchmarks/compare.py --quick $(TRICOLOR)
-
-docs: set-up
-	@echo "==> symbol graphs and DocC pages of the library"
-	$(SWIFT) package dump-symbol-graph --minimum-access-level public
 
 format:
 	$(SWIFT) format --in-place --recursive $(SOURCES)
