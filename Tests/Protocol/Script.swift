@@ -1,7 +1,7 @@
 // Interleavings that always happen: the collector is held at steps of its cycle, and threads wait for steps and for each other.
 //
 // A script is a set of things that have happened: steps the collector has passed, and words that threads have said. Waiting looks
-// again every 50 µs; a wait of 30 seconds means that the script cannot go on, and ends the process with the name of what is missing.
+// again every 50 µs; a wait of 20 seconds means that the script cannot go on, and ends the process with the name of what is missing.
 
 import Glibc
 import Synchronization
@@ -44,7 +44,8 @@ final class Script: Sendable {
   }
 
   func wait(_ what: String, polling mutator: Mutator? = nil, until condition: () -> Bool) {
-    for _ in 0..<600_000 {
+    let end = ContinuousClock.now + .seconds(20)
+    while ContinuousClock.now < end {
       if condition() { return }
       mutator?.poll()
       usleep(50)

@@ -41,6 +41,12 @@ struct Entry: Managed {
   var item: Reference<Item>?
 }
 
+/// A slot on the heap that all threads write, without order among them.
+struct Box: Managed {
+  nonisolated(unsafe) static var slot = TypeSlot()
+  var item: Reference<Item>?
+}
+
 /// The fields of an item that refer to other items, as one numbered row.
 enum ItemField {
   /// left, right, pair[0], pair[1], array[0...2], elements[0...1].
@@ -113,6 +119,39 @@ final class Parcel: Sendable {
     self.root = root
     self.identity = identity
     self.models = models
+  }
+}
+
+/// What the threads of a program share.
+final class ShadowWorld: Sendable {
+  static let boxes = 4
+  let heap: Heap
+  let mailboxes = Shared<[Parcel?]>(Array(repeating: nil, count: 8))
+  /// Boxes that anybody replaces, fills and looks into at any time.
+  let boxes: Root<ReferenceArray<Box>>
+  /// Models of the items that have been in boxes, and of all they refer to.
+  let boxed = Shared<[Int: Model]>([:])
+
+  init(heap: Heap) throws {
+    self.heap = heap
+    boxes = try onOwnThread {
+      try heap.withMutator { m in m.root(try m.makeArray(of: Box.self, count: ShadowWorld.boxes)) }
+    }
+  }
+
+  /// The models of `identity` and of all it refers to.
+  func modelsBoxed(from identity: Int) -> [Int: Model]? {
+    boxed.withLock { boxed in
+      var found: [Int: Model] = [:]
+      var pending = [identity]
+      while let next = pending.popLast() {
+        if next == 0 || found[next] != nil { continue }
+        guard let model = boxed[next] else { return nil }
+        found[next] = model
+        pending.append(contentsOf: model.fields)
+      }
+      return found
+    }
   }
 }
 

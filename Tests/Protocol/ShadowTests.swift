@@ -58,10 +58,10 @@ struct ShadowTests {
 
   private static func run(_ plan: Plan, seed: UInt64) throws -> HeapStatistics {
     let heap = try Heap(configuration: plan.configuration)
-    let mailboxes = Shared<[Parcel?]>(Array(repeating: nil, count: 8))
+    let world = try ShadowWorld(heap: heap)
     let operations = plan.operations * (isOptimised ? 8 : 1) / plan.lives
     try runThreads(plan.threads) { index in
-      var part = try onOwnThread { try ShadowThread(seed: seed, index: index, heap: heap, mailboxes: mailboxes) }
+      var part = try onOwnThread { try ShadowThread(seed: seed, index: index, world: world) }
       for _ in 0..<plan.lives {
         let before = part
         part = try onOwnThread {

@@ -13,15 +13,16 @@ struct ShadowThread: Sendable {
   private var table = [Int](repeating: 0, count: ShadowThread.slots)
   private var nextIdentity: Int
   private var sinceComparison = 0
+  private let world: ShadowWorld
   private let heap: Heap
   private let anchor: Root<ReferenceArray<Item>>
-  private let mailboxes: Shared<[Parcel?]>
 
-  init(seed: UInt64, index: Int, heap: Heap, mailboxes: Shared<[Parcel?]>) throws {
+  init(seed: UInt64, index: Int, world: ShadowWorld) throws {
     random = SplitMix64(seed: seed &+ UInt64(index) &* 0x1000_0001)
     nextIdentity = (index + 1) << 40
+    self.world = world
+    let heap = world.heap
     self.heap = heap
-    self.mailboxes = mailboxes
     anchor = try heap.withMutator { m in m.root(try m.makeArray(of: Item.self, count: ShadowThread.slots)) }
   }
 
@@ -63,8 +64,11 @@ struct ShadowThread: Sendable {
     let (i, j) = (random.below(ShadowThread.slots), random.below(ShadowThread.slots))
     let field = random.below(ItemField.count)
     switch random.below(100) {
-    case 0..<30: try makeItem(in: i, keeping: j)
-    case 30..<55: link(i, field, j)
+    case 0..<25: try makeItem(in: i, keeping: j)
+    case 25..<28: try replaceBox(j)
+    case 28..<33: try makeItem(intoBox: j)
+    case 33..<37: try look(intoBox: j, into: i)
+    case 37..<55: link(i, field, j)
     case 55..<65: follow(i, field, into: j)
     case 65..<75: move(i, j)
     case 75..<85: clear(i)
@@ -215,11 +219,11 @@ struct ShadowThread: Sendable {
     let anchor = self.anchor
     let root = heap.withMutator { m in m.root(anchor.get(m)![i]) }
     let parcel = Parcel(root: root, identity: identity, models: sent)
-    mailboxes.withLock { $0[box % $0.count] = parcel }
+    world.mailboxes.withLock { $0[box % $0.count] = parcel }
   }
 
   private mutating func receive(box: Int, into j: Int) throws {
-    guard let parcel = mailboxes.withLock({ $0[box % $0.count] }) else { return }
+    guard let parcel = world.mailboxes.withLock({ $0[box % $0.count] }) else { return }
     let anchor = self.anchor
     let found = heap.withMutator { m in
       let item = parcel.root.get(m)
@@ -229,6 +233,52 @@ struct ShadowThread: Sendable {
     if found != parcel.identity { throw Mismatch(description: "a parcel of \(parcel.identity) held \(found)") }
     shadow.models.merge(parcel.models) { _, received in received }
     table[j] = parcel.identity
+  }
+
+  // MARK: Boxes
+
+  private func replaceBox(_ box: Int) throws {
+    let boxes = world.boxes
+    try heap.withMutator { m in
+      boxes.get(m)![box % ShadowWorld.boxes] = try m.make(Box(item: nil))
+    }
+  }
+
+  /// Makes an item that only this thread's stack refers to, and stores it in a box that any thread may have made, or may be
+  /// taking away. It refers to what was in that box at times, so that chains go from hand to hand.
+  private mutating func makeItem(intoBox box: Int) throws {
+    nextIdentity += 1
+    let identity = nextIdentity
+    let (world, keeps) = (self.world, random.below(4) != 0)
+    try heap.withMutator { m in
+      let kept = keeps ? world.boxes.get(m)![box % ShadowWorld.boxes]?.item : nil
+      let item = try m.make(
+        Item(
+          identity: identity, checksum: Item.checksum(identity), left: kept, right: nil, pair: [kept, nil],
+          array: m.makeArray(of: Item.self, count: 3), bytes: ShadowThread.makeBytes(m, identity, 3),
+          elements: ShadowThread.makeEntries(m, identity, 2)))
+      var model = Model(byteCount: 3, arrayCount: 3, elementCount: 2, isFrozen: true)
+      model.fields[0] = kept.map { $0.identity } ?? 0
+      model.fields[2] = model.fields[0]
+      let described = model
+      world.boxed.withLock { $0[identity] = described }
+      world.boxes.get(m)![box % ShadowWorld.boxes]?.item = item
+    }
+  }
+
+  private mutating func look(intoBox box: Int, into i: Int) throws {
+    let (world, anchor) = (self.world, self.anchor)
+    let identity = heap.withMutator { m in
+      let item = world.boxes.get(m)![box % ShadowWorld.boxes]?.item
+      anchor.get(m)![i] = item
+      return item.map { $0.identity } ?? 0
+    }
+    table[i] = identity
+    if identity == 0 { return }
+    guard let models = world.modelsBoxed(from: identity) else {
+      throw Mismatch(description: "box \(box % ShadowWorld.boxes) held \(identity), which nobody put into a box")
+    }
+    shadow.models.merge(models) { _, boxed in boxed }
   }
 
   /// Keeps heap and model small: empties most slots when too much is reachable, and forgets what is not.
