@@ -78,6 +78,21 @@ struct CommandTests {
     #expect(page.components(separatedBy: "<rect class=\"forced\"").count - 1 == 3)
   }
 
+  @Test(
+    "workloads keep their data when every poll collects and free cells are overwritten",
+    arguments: [
+      ["binary-trees", "--depth", "6"], ["graph", "--nodes", "300", "--cycles", "2"],
+      ["latency", "--window", "50", "--inserts", "400", "--bytes", "64"],
+      ["churn", "--records", "50", "--operations", "400"], ["linked-list", "--nodes", "100", "--lists", "3"],
+      ["large-objects", "--keep", "2", "--buffers", "20", "--bytes", "100000"],
+    ])
+  func dataSurvivesStress(_ arguments: [String]) throws {
+    let outcome = try Command.run(
+      ["run"] + arguments + ["--threads", arguments[0] == "graph" || arguments[0] == "latency" ? "1" : "2", "--quiet"],
+      environment: ["GODEBUG": "gcstress=1,clobberfree=1"])
+    #expect(outcome.exitCode == 0, "\(outcome.output) \(outcome.errors)")
+  }
+
   @Test("workloads prints a line for each")
   func workloadsAreListed() throws {
     let outcome = try Command.run(["workloads"])

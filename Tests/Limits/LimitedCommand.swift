@@ -1,5 +1,5 @@
 // Runs the built command with --cgroup, in a real memory control group. Where none may be made the tests are skipped, with the
-// reason; the store's runs need the speed of a release build and are skipped in a debug one.
+// reason.
 
 import Foundation
 import Testing
@@ -84,10 +84,4 @@ enum Groups {
     }
     return false
   }()
-
-  #if DEBUG
-    static let storeIsFast = false
-  #else
-    static let storeIsFast = true
-  #endif
 }
