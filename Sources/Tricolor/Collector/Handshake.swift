@@ -161,7 +161,7 @@ extension MutatorCore {
     suspend(to: MutatorStatus.parked)
   }
 
-  func unpark() {
+  @inline(__always) func unpark() {
     resume(from: MutatorStatus.parked)
     state.pointee.parkedStack = 0
   }
@@ -254,8 +254,9 @@ enum ThreadRecords {
     }
   }
 
-  /// Ends what `parkAll` began.
-  static func unparkAll() {
+  /// Ends what `parkAll` began. Inlined, as `unpark` is: called last it would be a tail call, and the parked frame would be gone while the
+  /// collector still scans it.
+  @inline(__always) static func unparkAll() {
     var next = first
     while let mutator = next {
       if mutator.state.pointee.isWaiting {
