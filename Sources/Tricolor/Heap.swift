@@ -128,9 +128,7 @@ public final class Heap: Sendable {
 
   /// Runs a cycle that begins after this call and returns when it has ended and been swept: garbage of before the call is gone.
   public func collect() {
-    ThreadRecords.parkAll()
-    core.collectAndWait()
-    ThreadRecords.unparkAll()
+    ThreadRecords.whileParked { core.collectAndWait() }
   }
 
   // MARK: Settings

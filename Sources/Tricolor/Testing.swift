@@ -11,6 +11,8 @@ import Synchronization
 @_spi(Testing) public enum CycleStep: Hashable, Sendable {
   /// The handshake is posted: mutators answer from now on.
   case posted(Handshake)
+  /// The collector holds a mutator that is away and is about to answer it for its thread. The registry's lock is held.
+  case holding(Handshake)
   /// Every mutator has answered it.
   case answered(Handshake)
   /// Stacks and root handles are scanned; marking begins after this.

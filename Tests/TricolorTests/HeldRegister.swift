@@ -1,7 +1,8 @@
 // Runs code while one word is in exactly one callee-saved register and nowhere else: the hardest place for a conservative scan.
 
 import CTricolorShims
-import Tricolor
+import Glibc
+@_spi(Testing) import Tricolor
 
 /// The ways in which a thread that is inside `withMutator` lets a cycle pass.
 enum CycleWay: CaseIterable, Sendable {
@@ -13,6 +14,8 @@ enum CycleWay: CaseIterable, Sendable {
   case blocking
   /// It polls, and every poll collects (`GODEBUG=gcstress=1`).
   case stress
+  /// It wants to leave a blocking region while the collector is about to scan its stack, and waits.
+  case leaving
 
   /// A heap for it that overwrites what it frees.
   func makeHeap() throws -> Heap {
@@ -57,7 +60,25 @@ private struct Passage {
     case .blocking:
       // Deep frames, so that what the region's own frame saved on the way in is overwritten before the stack is scanned.
       mutator.blocking { collectDeep(heap, 20) }
+    case .leaving: leave()
     }
+  }
+}
+
+extension Passage {
+  /// The collector holds this thread at the roots handshake until the thread has had the time to reach its wait.
+  fileprivate func leave() {
+    let isHeld = Shared(false)
+    heap.onCycleStep { step in
+      guard step == .holding(.roots), !isHeld.withLock({ $0 }) else { return }
+      isHeld.withLock { $0 = true }
+      usleep(20_000)
+    }
+    let heap = self.heap
+    let other = RunningThread { heap.collect() }
+    mutator.blocking { while !isHeld.withLock({ $0 }) { usleep(50) } }
+    heap.onCycleStep(nil)
+    mutator.blocking { other.wait() }
   }
 }
 

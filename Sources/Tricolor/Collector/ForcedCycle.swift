@@ -18,8 +18,6 @@ extension HeapCore {
 
   /// `GODEBUG=gcstress=1`: a whole cycle at every poll of every mutator that is not already waiting for one.
   func stressCollect(_ mutator: MutatorCore) {
-    ThreadRecords.parkAll()
-    collectAndWait()
-    ThreadRecords.unparkAll()
+    ThreadRecords.whileParked { collectAndWait() }
   }
 }

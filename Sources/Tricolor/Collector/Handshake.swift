@@ -63,6 +63,7 @@ extension HeapCore {
       ).exchanged
     else { return false }
     if mutator.state.pointee.answered.load(ordering: .acquiring) != sequence {
+      passStep(.holding(handshake))
       mutator.perform(handshake, stackPointer: mutator.state.pointee.parkedStack)
       mutator.state.pointee.answered.store(sequence, ordering: .releasing)
     }
@@ -116,14 +117,6 @@ extension MutatorCore {
     heap.state.pointee.answers.signalAll()
   }
 
-  /// The registers saved on parking; stale but harmless when the thread is not parked.
-  private func scanParkedRegisters() {
-    withUnsafeMutablePointer(to: &state.pointee.parkedRegisters) {
-      let start = UInt(bitPattern: $0)
-      heap.scanStack(from: start, to: start + 96)
-    }
-  }
-
   /// One mutator's part of a handshake; on its own thread, or for it while it is held.
   func perform(_ handshake: Handshake, stackPointer: UInt) {
     switch handshake {
@@ -133,7 +126,6 @@ extension MutatorCore {
     case .roots:
       if stackPointer != 0 {
         heap.scanStack(from: stackPointer, to: state.pointee.stackBase)
-        scanParkedRegisters()
       }
       blackenOpenRuns()
       state.pointee.barrierMode = BarrierMode.deletion
@@ -151,17 +143,22 @@ extension MutatorCore {
 
   // MARK: Coming and going
 
-  /// Enters a blocking region: the caller's frame, those above it and the registers stay as they are until `unpark`, and the
-  /// collector scans both when it answers for this thread. Inlined: the caller must not return before `unpark`.
-  @inline(__always) func park() {
-    let registers = withUnsafeMutablePointer(to: &state.pointee.parkedRegisters) {
-      UnsafeMutableRawPointer($0).assumingMemoryBound(to: UInt.self)
+  /// Runs `body` in a blocking region of this mutator alone.
+  func whileParked<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+    try SpilledFrame.run { (stackPointer: UInt) throws(E) -> R in
+      park(stackPointer)
+      defer { unpark() }
+      return try body()
     }
-    state.pointee.parkedStack = tricolor_capture_registers(registers)
+  }
+
+  /// Lets the collector answer for this thread; its stack from `stackPointer` up stays as it is until `unpark`.
+  fileprivate func park(_ stackPointer: UInt) {
+    state.pointee.parkedStack = stackPointer
     suspend(to: MutatorStatus.parked)
   }
 
-  @inline(__always) func unpark() {
+  fileprivate func unpark() {
     resume(from: MutatorStatus.parked)
     state.pointee.parkedStack = 0
   }
@@ -240,30 +237,47 @@ enum ThreadRecords {
     return nil
   }
 
-  /// The calling thread is about to wait for a collector: parks it in every heap it is inside of, not only in the one it waits for.
-  /// Two threads inside the same two heaps, each waiting for a cycle of another one of them, would else wait for ever.
-  /// Inlined as `park` is.
-  @inline(__always) static func parkAll() {
-    var next = first
-    while let mutator = next {
-      if mutator.isRunning {
+  /// Runs `body`, which waits for a collector, with the calling thread parked in every heap it is inside of, not only in the one it
+  /// waits for. Two threads inside the same two heaps, each waiting for a cycle of another one of them, would else wait for ever.
+  static func whileParked(_ body: () -> Void) {
+    SpilledFrame.run { stackPointer in
+      forEach { mutator in
+        guard mutator.isRunning else { return }
         mutator.state.pointee.isWaiting = true
-        mutator.park()
+        mutator.park(stackPointer)
       }
-      next = mutator.state.pointee.nextInThread
-    }
-  }
-
-  /// Ends what `parkAll` began. Inlined, as `unpark` is: called last it would be a tail call, and the parked frame would be gone while the
-  /// collector still scans it.
-  @inline(__always) static func unparkAll() {
-    var next = first
-    while let mutator = next {
-      if mutator.state.pointee.isWaiting {
+      body()
+      forEach { mutator in
+        guard mutator.state.pointee.isWaiting else { return }
         mutator.state.pointee.isWaiting = false
         mutator.unpark()
       }
+    }
+  }
+
+  private static func forEach(_ body: (MutatorCore) -> Void) {
+    var next = first
+    while let mutator = next {
+      body(mutator)
       next = mutator.state.pointee.nextInThread
+    }
+  }
+}
+
+/// A frame on the calling thread's stack that holds all its callee-saved registers while something runs below it.
+///
+/// The collector may scan the stack from there until `body` has returned, so the frame must outlive `body`, and what follows it: a
+/// frame that gives way to a tail call takes with it the callers' registers that it had saved. The buffer is used after `body`, by
+/// assembly that nothing may be moved across: neither this frame nor the buffer can be gone before.
+enum SpilledFrame {
+  /// Calls `body` with the address from which a scan of the stack finds every value that the callers' frames can still use.
+  @inline(never)
+  static func run<R, E: Error>(_ body: (_ stackPointer: UInt) throws(E) -> R) throws(E) -> R {
+    var registers = InlineArray<12, UInt>(repeating: 0)
+    return try withUnsafeMutablePointer(to: &registers) { (registers) throws(E) -> R in
+      let words = UnsafeMutableRawPointer(registers).assumingMemoryBound(to: UInt.self)
+      defer { tricolor_keep(UInt(bitPattern: words)) }
+      return try body(tricolor_capture_registers(words))
     }
   }
 }

@@ -83,9 +83,7 @@ extension HeapCore {
       if mutator.state.pointee.poll.load(ordering: .relaxed) != 0 { mutator.answerPoll() }
       return
     }
-    ThreadRecords.parkAll()
-    _ = state.pointee.cycleEnded.wait(past: seen, timeoutNanoseconds: 500_000)
-    ThreadRecords.unparkAll()
+    ThreadRecords.whileParked { _ = state.pointee.cycleEnded.wait(past: seen, timeoutNanoseconds: 500_000) }
   }
 
   private func refuseAtHardLimit(_ bytes: Int) throws(OutOfMemory) {

@@ -182,9 +182,7 @@ extension MutatorCore {
   /// Nothing to mark, but the heap is past its goal: the cycle is about to end, wait for that instead of growing further.
   private func waitForProgress() {
     let seen = heap.state.pointee.grey.changed.current()
-    ThreadRecords.parkAll()
-    _ = heap.state.pointee.grey.changed.wait(past: seen, timeoutNanoseconds: 200_000)
-    ThreadRecords.unparkAll()
+    ThreadRecords.whileParked { _ = heap.state.pointee.grey.changed.wait(past: seen, timeoutNanoseconds: 200_000) }
   }
 }
 

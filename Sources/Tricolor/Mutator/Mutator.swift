@@ -168,9 +168,7 @@ extension Mutator {
   @inline(never)
   public func blocking<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
     guard core.isRunning else { return try body() }
-    core.park()
-    defer { core.unpark() }
-    return try body()
+    return try core.whileParked(body)
   }
 
   /// A root that holds `reference`.

@@ -66,8 +66,6 @@ struct MutatorState: ~Copyable {
   var debtCycle = 0
   /// Stack pointer recorded on parking, 0 outside.
   var parkedStack: UInt = 0
-  /// Callee-saved registers recorded on parking.
-  var parkedRegisters: InlineArray<12, UInt> = .init(repeating: 0)
   var stackBase: UInt = 0
   var threadID: Int32 = 0
   var heap: HeapCore
