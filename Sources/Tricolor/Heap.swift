@@ -82,6 +82,7 @@ public final class Heap: Sendable {
     state.pointee.grey.changed.signalAll()
     for thread in threads.withLock({ $0 }) { thread.join() }
     services.finish()
+    services.cleanups.finish(core)
     core.releaseMutators()
     do {
       try state.pointee.blocks.close()

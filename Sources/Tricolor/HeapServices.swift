@@ -9,6 +9,7 @@ final class HeapServices: Sendable {
   let core: HeapCore
   let limitSource: LimitSource
   let settings: Mutex<Settings>
+  let cleanups = CleanupRunner()
   /// Set by tests only (Testing.swift).
   let cycleHook = Mutex<(@Sendable (CycleStep) -> Void)?>(nil)
   private let listeners = Mutex<[Int: AsyncStream<CycleEvent>.Continuation]>([:])

@@ -45,6 +45,8 @@ struct HeapState: ~Copyable {
   var blocks: BlockAllocator
   let lanes: UnsafeMutablePointer<Lane>
   var roots = RootTable()
+  var ephemerons = EphemeronTable()
+  var cleanups = CleanupTable()
   var pacing: PacingState
   let statistics = StatisticsCounters()
   /// Bytes in unswept blocks that the last cycle found dead: an estimate the limit's arithmetic needs until they are swept.
@@ -83,10 +85,10 @@ struct HeapCore: Equatable, @unchecked Sendable {
   let state: UnsafeMutablePointer<HeapState>
 
   var phase: Phase { Phase(rawValue: state.pointee.phase.load(ordering: .acquiring)) ?? .idle }
-  /// Whether grey work is accepted: from arming until the quiet round.
+  /// Whether grey work is accepted: from arming until marking ends with the quiet round.
   var isMarking: Bool {
     let phase = self.phase
-    return phase != .idle && phase != .finished
+    return phase == .arming || phase == .rootScanning || phase == .marking
   }
 }
 
@@ -104,7 +106,7 @@ extension HeapCore {
         requestCycle(.growth)
         if state.pointee.unsweptGarbage.load(ordering: .relaxed) > 0 { helpSweep() }
       }
-    case .finished: break
+    case .clearing, .finished: break
     default: mutator.owe(bytes)
     }
     state.pointee.statistics.notePeakLive(live)

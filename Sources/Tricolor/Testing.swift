@@ -19,6 +19,8 @@ import Synchronization
   case marking
   /// Nothing is grey: a round of `finish` begins.
   case round
+  /// Marking has ended; weak references are cleared after this.
+  case clearing
   /// The cycle has ended and everything is swept.
   case over
 }

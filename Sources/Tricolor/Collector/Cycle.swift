@@ -29,7 +29,9 @@ enum Phase: UInt8 {
   /// Handshake `roots`: stacks are scanned one by one.
   case rootScanning
   case marking
-  /// Marking is over; mutators have yet to answer `sweep`.
+  /// Marking is over; what refers weakly to unmarked objects is being cleared.
+  case clearing
+  /// Mutators have yet to answer `sweep`.
   case finished
 }
 
@@ -88,6 +90,7 @@ extension HeapCore {
   /// Steps 1 to 3: arm, settle, scan stacks and roots.
   private func beginMarking(_ record: inout CycleRecord) {
     record.begin(self)
+    state.pointee.grey.looksUpKeys = false
     state.pointee.grey.prepare(chunks: 2 + 2 * state.pointee.mutatorCount.load(ordering: .relaxed))
     state.pointee.pacing.startCycle(self)
     state.pointee.phase.store(Phase.arming.rawValue, ordering: .sequentiallyConsistent)
@@ -102,31 +105,36 @@ extension HeapCore {
     wakeWorkers()
   }
 
+  private var hasWaitingEphemerons: Bool { state.pointee.ephemerons.waiting.load(ordering: .relaxed) > 0 }
+
   /// Steps 4 and 5: drain the grey set, and stop after a quiet round (I6).
   private func markUntilQuiet(_ record: inout CycleRecord) {
     repeat {
       repeat {
         markInBackground(&record)
-      } while !state.pointee.grey.beginRound()
+      } while !state.pointee.grey.beginRound(lookUpKeys: hasWaitingEphemerons)
+      resolveEphemerons()
       passStep(.round)
       shakeHands(.finish)
       record.rounds += 1
     } while !endIfQuiet()
   }
 
-  /// Ends marking if the round was quiet. Under the root table's lock: a thread that is no mutator and drops a root looks at the
-  /// phase and adds to the grey set under it too, so nothing is added after the end.
+  /// Ends marking if the round was quiet. Under the root table's lock: a weak load, and a thread that is no mutator and drops a root,
+  /// look at the phase and add to the grey set under it too, so nothing is added after the end.
   private func endIfQuiet() -> Bool {
     state.pointee.roots.lock.lock()
     defer { state.pointee.roots.lock.unlock() }
     guard state.pointee.grey.wasQuietRound() else { return false }
-    state.pointee.phase.store(Phase.finished.rawValue, ordering: .sequentiallyConsistent)
+    state.pointee.phase.store(Phase.clearing.rawValue, ordering: .sequentiallyConsistent)
     return true
   }
 
-  /// Step 7: barriers off, runs given back, everything marked for the sweep.
+  /// Steps 6 and 7: weak references cleared, barriers off, runs given back, everything marked for the sweep.
   private func endMarking(_ record: inout CycleRecord) {
     record.markingEnded = Clock.monotonic()
+    passStep(.clearing)
+    clearWeak()
     endPacing(&record)
     shakeHands(.sweep, whilePosting: { beginSweepEpoch() })
     state.pointee.phase.store(Phase.idle.rawValue, ordering: .sequentiallyConsistent)

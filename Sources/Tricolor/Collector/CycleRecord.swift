@@ -62,7 +62,7 @@ extension HeapCore {
     record.liveAtEnd = state.pointee.liveBytes.load(ordering: .relaxed)
     record.marked =
       state.pointee.pacing.cycleMarkedBytes.load(ordering: .relaxed)
-      + state.pointee.blackBytes.load(ordering: .relaxed)
+      + state.pointee.blackBytes.load(ordering: .relaxed) + externalBytes
     record.stackBytes = state.pointee.statistics.scannedStackBytes.load(ordering: .relaxed)
     record.idleNanoseconds = state.pointee.statistics.idle.load(ordering: .relaxed) - record.idleAtStart
     record.assistNanoseconds = state.pointee.pacing.assistNanoseconds.load(ordering: .relaxed)

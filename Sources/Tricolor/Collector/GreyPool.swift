@@ -40,6 +40,8 @@ struct GreyPool: ~Copyable {
   private var active = 0
   /// Whether grey work was added, other than by a marker, since the round of `finish` handshakes began (invariant I6).
   private var wasAdded = false
+  /// Whether markers look newly marked objects up as keys of ephemerons (Ephemerons.swift). Read by a marker when it enters.
+  var looksUpKeys = false
   private var empties: UnsafeMutablePointer<GreyChunk>? = nil
   private var slabs: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private var slabCount = 0
@@ -64,10 +66,13 @@ struct GreyPool: ~Copyable {
 
   /// Begins a round of `finish` handshakes if there is no grey work. The look and the clearing are one step, and so are adding and
   /// noting it: work added after the look is always noted, even if it is marked before the round ends.
-  mutating func beginRound() -> Bool {
+  ///
+  /// With `lookUpKeys`, markers that enter from now on look up keys; nobody is active who does not.
+  mutating func beginRound(lookUpKeys: Bool) -> Bool {
     lock.lock()
     defer { lock.unlock() }
     guard pooled == nil && active == 0 else { return false }
+    if lookUpKeys { looksUpKeys = true }
     wasAdded = false
     return true
   }
@@ -138,6 +143,18 @@ struct GreyPool: ~Copyable {
     }
     lock.unlock()
     if found { announce() }
+  }
+
+  /// Adds one edge: what a dropped root held, what a weak load found.
+  mutating func add(edge: UInt) {
+    lock.lock()
+    if pooled == nil || pooled!.pointee.count == GreyChunk.capacity { pool(takeEmpty()) }
+    let chunk = pooled!
+    GreyChunk.entries(chunk)[chunk.pointee.count] = edge
+    chunk.pointee.count += 1
+    wasAdded = true
+    lock.unlock()
+    announce()
   }
 
   /// Makes sure that the first chunks of a cycle, which mutators take while they are held, cost them no page fault.

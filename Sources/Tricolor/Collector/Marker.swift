@@ -37,6 +37,7 @@ struct Marker {
   private var ceiling: UnsafeMutablePointer<UInt>
   private var top: UnsafeMutablePointer<UInt>
   private(set) var tally = MarkTally()
+  private let looksUpKeys: Bool
 
   /// What a budget is spent on: bytes scanned, and a granule for every object, so that leaves are not free.
   @inline(__always) private var cost: Int { tally.work &+ tally.objects << 4 }
@@ -46,6 +47,7 @@ struct Marker {
     guard let chunk = heap.state.pointee.grey.enter() else { return nil }
     self.heap = heap
     self.chunk = chunk
+    looksUpKeys = heap.state.pointee.grey.looksUpKeys
     base = map.base
     markBits = map.markBits
     scanWords = map.scanWords
@@ -79,6 +81,8 @@ struct Marker {
     let scanWords = self.scanWords
     var top = self.top
     var left = budget &- cost
+    // While keys are looked up every object goes through `scan`: a value no kind has.
+    let handledHere = looksUpKeys ? UInt64.max : ScanWord.bitmap
     var index = 0
     var inFlight = 0
     while true {
@@ -112,7 +116,7 @@ struct Marker {
       let bit: UInt64 = 1 &<< (UInt64(offset) &>> 4)
       if tricolor_load_bits(mark) & bit != 0 || !tricolor_set_bits(mark, bit) { continue }
       let word = scanWords[Int(bitPattern: offset >> Geometry.blockShift)]
-      if _fastPath(ScanWord.kind(word) == ScanWord.bitmap) {
+      if _fastPath(ScanWord.kind(word) == handledHere) {
         if _slowPath(top + Marker.slack > ceiling) {
           self.top = top
           spill()
@@ -150,6 +154,7 @@ struct Marker {
     let bytes = ScanWord.bytes(word)
     tally.objects += 1
     tally.bytes += bytes
+    if looksUpKeys { pushValues(ofKey: object) }
     switch ScanWord.kind(word) {
     case ScanWord.leaf:
       if bytes == 0 { countLargeLeaf(object) }
@@ -241,10 +246,37 @@ struct Marker {
     case .references, .elements: scanArray(object, from: 0)
     case .fixed: scanFields(of: object, entry)
     case .leaf: break
+    case .weak: findWeak(object)
+    case .ephemeron: findEphemeron(object)
     case .custom:
       withUnsafeMutablePointer(to: &self) { marker in
         entry.trace!(UnsafeRawPointer(bitPattern: object)!, bytes, visitTracedReference, marker)
       }
+    }
+  }
+
+  private func findWeak(_ cell: UInt) {
+    let target = tricolor_load_word(cell)
+    if target != 0 && !map.isMarked(target) { heap.state.pointee.ephemerons.addWeak(cell) }
+  }
+
+  private mutating func findEphemeron(_ ephemeron: UInt) {
+    let key = tricolor_load_word(ephemeron)
+    if key == 0 { return }
+    if map.isMarked(key) || !heap.state.pointee.ephemerons.add(ephemeron, key: key) { pushValue(of: ephemeron) }
+  }
+
+  private mutating func pushValue(of ephemeron: UInt) {
+    ensureRoom()
+    push(tricolor_load_word(ephemeron + WeakCell.valueOffset))
+  }
+
+  /// Pushes the values of all ephemerons that wait for `key`, which has just been marked.
+  private mutating func pushValues(ofKey key: UInt) {
+    while heap.state.pointee.ephemerons.waiting.load(ordering: .sequentiallyConsistent) > 0 {
+      let ephemeron = heap.state.pointee.ephemerons.take(key: key)
+      if ephemeron == 0 { return }
+      pushValue(of: ephemeron)
     }
   }
 

@@ -92,7 +92,7 @@ extension PacingState {
     defer { lock.unlock() }
     read(heap)
     let used = heap.state.pointee.blocks.usedBlocks.load(ordering: .relaxed)
-    lastInUse.store(used * Geometry.blockBytes, ordering: .relaxed)
+    lastInUse.store(used * Geometry.blockBytes + heap.externalBytes, ordering: .relaxed)
     lastGoal.store(Int(clamping: pacer.heapGoal()), ordering: .relaxed)
     // Wall time of assists on more threads than processors can exceed what there is: the share is kept below one.
     let available = Double(durationNanoseconds) * heap.state.pointee.processors
@@ -148,8 +148,8 @@ extension HeapCore {
     let live = state.pointee.liveBytes.load(ordering: .relaxed)
     let garbage = state.pointee.unsweptGarbage.load(ordering: .relaxed)
     return MemoryReading(
-      heapFree: UInt64(held), heapAlloc: UInt64(max(0, min(used, live + garbage))),
-      mappedReady: UInt64(used + held + metadataBytes), foreign: UInt64(max(0, foreign)))
+      heapFree: UInt64(held), heapAlloc: UInt64(max(0, min(used + externalBytes, live + garbage))),
+      mappedReady: UInt64(used + held + externalBytes + metadataBytes), foreign: UInt64(max(0, foreign)))
   }
 
   /// Side tables, mutator records and mark stacks that hold pages, estimated from what is in use.
@@ -161,11 +161,14 @@ extension HeapCore {
     return blocks * 328 + mutators * 32 * 1024 + state.pointee.grey.mappedBytes.load(ordering: .relaxed)
   }
 
-  /// What the heap itself keeps resident.
+  /// Bytes outside the heap that its objects keep.
+  var externalBytes: Int { state.pointee.cleanups.externalBytes.load(ordering: .relaxed) }
+
+  /// What the heap itself keeps resident, external bytes included.
   var ownResidentBytes: Int {
     let blocks =
       state.pointee.blocks.usedBlocks.load(ordering: .relaxed)
       + state.pointee.blocks.heldBlocks.load(ordering: .relaxed)
-    return blocks * Geometry.blockBytes + metadataBytes
+    return blocks * Geometry.blockBytes + externalBytes + metadataBytes
   }
 }

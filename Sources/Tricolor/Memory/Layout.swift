@@ -39,6 +39,8 @@ public struct Layout: Sendable, Equatable {
 
   static let leaf = Layout(index: 1)
   static let referenceArray = Layout(index: 2)
+  static let weak = Layout(index: 3)
+  static let ephemeron = Layout(index: 4)
 }
 
 /// A layout that cannot be used.
@@ -51,7 +53,7 @@ public struct LayoutError: Error, CustomStringConvertible, Sendable {
 
 /// One table entry.
 struct LayoutEntry {
-  enum Shape: UInt8 { case leaf, fixed, references, elements, custom }
+  enum Shape: UInt8 { case leaf, fixed, references, elements, custom, weak, ephemeron }
   var shape: Shape
   /// Object size (fixed) or element stride (elements); 0 otherwise.
   var bytes: Int
@@ -99,7 +101,8 @@ struct LayoutEntry {
     case .fixed:
       if small, let mask { return ScanWord.make(kind: ScanWord.bitmap, cellBytes: cellBytes, mask: mask) }
       return ScanWord.make(kind: ScanWord.described, cellBytes: small ? cellBytes : 0)
-    case .elements, .custom: return ScanWord.make(kind: ScanWord.described, cellBytes: small ? cellBytes : 0)
+    case .elements, .custom, .weak, .ephemeron:
+      return ScanWord.make(kind: ScanWord.described, cellBytes: small ? cellBytes : 0)
     }
   }
 }
@@ -109,8 +112,8 @@ enum LayoutTable {
   static let capacity = 1 << 16
 
   private struct Registry: ~Copyable {
-    var count = 3
-    var names: [String] = ["", "bytes", "reference array"]
+    var count = 5
+    var names: [String] = ["", "bytes", "reference array", "weak reference", "ephemeron"]
     var lanes: [LaneKey: Int] = [:]
     var laneCount = 1
   }
@@ -125,6 +128,8 @@ enum LayoutTable {
     let entries = UnsafeMutablePointer<LayoutEntry>.allocate(capacity: capacity)
     (entries + 1).initialize(to: LayoutEntry(shape: .leaf))
     (entries + 2).initialize(to: LayoutEntry(shape: .references))
+    (entries + 3).initialize(to: LayoutEntry(shape: .weak))
+    (entries + 4).initialize(to: LayoutEntry(shape: .ephemeron))
     return entries
   }()
   /// What each lane serves, by lane index; lane 0 is never used, so a zeroed slot names no lane.

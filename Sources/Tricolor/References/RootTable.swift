@@ -113,9 +113,7 @@ extension HeapCore {
     defer { state.pointee.roots.lock.unlock() }
     let reference = tricolor_load_word(UInt(bitPattern: slot))
     if isMarking, reference != 0, !addressMap.isMarked(reference) {
-      var chunk = state.pointee.grey.emptyChunk()
-      append(reference, to: &chunk)
-      state.pointee.grey.add(chunk)
+      state.pointee.grey.add(edge: reference)
     }
     state.pointee.roots.give(slot)
   }

@@ -1,0 +1,71 @@
+// Weak references and ephemerons as a program sees them: objects on the managed heap, referred to like any other.
+//
+// A weak field is a field of type `Reference<Weak<T>>?`; a weak handle for other threads is a `Root<Weak<T>>`. What dies is decided once
+// for each cycle, so no two reads disagree: once a read answers nil every later one does, and an object that a read has given is
+// alive for as long as the thread holds it. Cleared targets cost the collector one store each; cells that are not cleared, a look.
+
+import CTricolorShims
+
+/// An object that refers to another one without keeping it alive.
+public enum Weak<Referent: ManagedObject>: WeakObject {}
+
+/// An object that keeps `Value` alive as long as `Key` is alive by other means; a value may refer to its own key.
+public enum Ephemeron<Key: ManagedObject, Value: ManagedObject>: EphemeronObject {}
+
+/// What `Weak` is to the accessors below.
+public protocol WeakObject: ManagedObject {
+  associatedtype Referent: ManagedObject
+}
+
+/// What `Ephemeron` is to the accessors below.
+public protocol EphemeronObject: ManagedObject {
+  associatedtype Key: ManagedObject
+  associatedtype Value: ManagedObject
+}
+
+extension Mutator {
+  /// A weak reference to `referent`.
+  public func makeWeak<Referent>(_ referent: Reference<Referent>) throws(OutOfMemory) -> Reference<Weak<Referent>> {
+    let cell = try allocate(.weak, bytes: WeakCell.weakBytes)
+    cell.assumingMemoryBound(to: UInt.self).pointee = wordOf(referent)
+    return Reference(unsafeAddress: cell)
+  }
+
+  /// An ephemeron that maps `key` to `value`.
+  public func makeEphemeron<Key, Value>(
+    key: Reference<Key>, value: Reference<Value>?
+  ) throws(OutOfMemory) -> Reference<Ephemeron<Key, Value>> {
+    let cell = try allocate(.ephemeron, bytes: WeakCell.ephemeronBytes)
+    let words = cell.assumingMemoryBound(to: UInt.self)
+    words[2] = wordOf(value)
+    words[0] = wordOf(key)
+    return Reference(unsafeAddress: cell)
+  }
+}
+
+extension Reference where Target: WeakObject {
+  /// The object, nil once it is dead. A strong read: what it answers is alive.
+  public var referent: Reference<Target.Referent>? { referenceOf(loadWeak(at: word)) }
+}
+
+extension Reference where Target: EphemeronObject {
+  /// The key, nil once it is dead.
+  public var key: Reference<Target.Key>? { referenceOf(loadWeak(at: word)) }
+
+  /// The value, nil once the key is dead. Setting takes the barrier; after the key's death it has no effect.
+  public var value: Reference<Target.Value>? {
+    get { loadWeak(at: word) == 0 ? nil : loadReference(at: word + WeakCell.valueOffset) }
+    nonmutating set {
+      // A value stored beside a dead key would never be traced, and the next store would record it as if it were alive.
+      if loadWeak(at: word) != 0 { storeReference(wordOf(newValue), at: word + WeakCell.valueOffset) }
+    }
+  }
+}
+
+private func loadWeak(at slot: UInt) -> UInt {
+  tricolor_barrier() == 0 ? tricolor_load_word(slot) : loadWeakSlowly(slot: slot)
+}
+
+private func referenceOf<Target>(_ word: UInt) -> Reference<Target>? {
+  UnsafeMutableRawPointer(bitPattern: word).map { Reference(unsafeAddress: $0) }
+}
