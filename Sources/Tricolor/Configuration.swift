@@ -39,8 +39,6 @@ extension Settings {
   /// Settings that are understood and asked for, but that this version does not act on: said aloud, so that nobody relies on them.
   var withoutEffect: [String] {
     var names: [String] = []
-    if debug.gcVerify { names.append("GODEBUG=gcverify=1") }
-    if debug.gcCheckMark { names.append("GODEBUG=gccheckmark=1") }
     if debug.gcStopTheWorld { names.append("GODEBUG=gcstoptheworld=1") }
     if debug.gcPacerTrace { names.append("GODEBUG=gcpacertrace=1") }
     if debug.scavTrace { names.append("GODEBUG=scavtrace=1") }

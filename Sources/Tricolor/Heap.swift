@@ -80,10 +80,11 @@ public final class Heap: Sendable {
     state.pointee.wakeCollector.signalAll()
     state.pointee.workersWanted.signalAll()
     state.pointee.grey.changed.signalAll()
-    for thread in threads.withLock({ $0 }) { thread.join() }
+    // Parked: the collector may be waiting for another heap's hold, which may be waiting for this thread.
+    ThreadRecords.whileParked { for thread in threads.withLock({ $0 }) { thread.join() } }
     services.finish()
     services.cleanups.finish(core)
-    core.releaseMutators()
+    ThreadRecords.whileParked { core.releaseMutators() }
     do {
       try state.pointee.blocks.close()
     } catch {
@@ -130,6 +131,20 @@ public final class Heap: Sendable {
   /// Runs a cycle that begins after this call and returns when it has ended and been swept: garbage of before the call is gone.
   public func collect() {
     ThreadRecords.whileParked { core.collectAndWait() }
+  }
+
+  /// Examines the whole heap with all its mutators stopped, and answers what is wrong with it: nothing, when the collector works
+  /// and nobody has written where it must not.
+  ///
+  /// For those who debug a collector or a program that corrupts memory. From any thread, inside `withMutator` or not. Threads that are
+  /// inside wait meanwhile, so one that waits there for another without `blocking` makes this wait for ever. A running cycle ends
+  /// first. Cost: every block, and every object that is reachable.
+  public func verify() -> HeapVerification {
+    let request = VerificationRequest()
+    services.verifications.withLock { $0.append(request) }
+    core.state.pointee.wakeCollector.signalAll()
+    ThreadRecords.whileParked { request.wait() }
+    return request.result
   }
 
   // MARK: Settings

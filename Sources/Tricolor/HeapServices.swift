@@ -12,6 +12,8 @@ final class HeapServices: Sendable {
   let cleanups = CleanupRunner()
   /// Set by tests only (Testing.swift).
   let cycleHook = Mutex<(@Sendable (CycleStep) -> Void)?>(nil)
+  /// Calls of `verify()` that the collector thread has yet to serve.
+  let verifications = Mutex<[VerificationRequest]>([])
   private let listeners = Mutex<[Int: AsyncStream<CycleEvent>.Continuation]>([:])
 
   init(core: HeapCore, settings: Settings) throws(PlatformError) {

@@ -59,6 +59,11 @@ struct HeapState: ~Copyable {
   let clobbersFreeCells: Bool
   let stressesCollection: Bool
   let tracesCycles: Bool
+  let verifiesHeap: Bool
+  let checksMarks: Bool
+  /// Whether `liveBytes` was set with nobody running: then it must agree with the cells. Without a hold, what is handed out while
+  /// the counters are read makes it an estimate.
+  var liveIsExact = true
   let processors: Double
   let startTime = Clock.monotonic()
 
@@ -71,6 +76,8 @@ struct HeapState: ~Copyable {
     clobbersFreeCells = settings.debug.clobberFree
     stressesCollection = settings.debug.gcStress
     tracesCycles = settings.debug.gcTrace
+    verifiesHeap = settings.debug.gcVerify
+    checksMarks = settings.debug.gcCheckMark
     self.processors = processors
   }
 

@@ -72,6 +72,67 @@ import Synchronization
   }
 }
 
+/// Damage that a verification must name. It is done to a heap whose mutators are away or only use other parts of it; a heap with
+/// damage of blocks, bits or lists is good for verification and for its own end, and not for another cycle.
+@_spi(Testing) public enum HeapDamage: Sendable {
+  /// Writes a word of the heap without the barrier.
+  case word(UInt, at: UInt)
+  /// Inverts the allocation bit, or the mark bit, of an address.
+  case allocationBit(at: UInt)
+  case markBit(at: UInt)
+  /// Writes a field of the descriptor of an address's block.
+  case kind(UInt8, at: UInt)
+  case lane(UInt16, at: UInt)
+  case span(UInt32, at: UInt)
+  case cellBytes(UInt64, at: UInt)
+  case frontier(UInt64, at: UInt)
+  /// Writes the scan word of an address's block.
+  case scanWord(UInt64, at: UInt)
+  /// Takes the first block off the full list, or the first partial list with blocks, of the lane of an address's block.
+  case unlisted(laneOf: UInt)
+  /// Makes the last block of that list lead back to its first.
+  case knottedList(laneOf: UInt)
+  /// Adds to the counter of live bytes.
+  case liveBytes(Int)
+}
+
+@_spi(Testing) extension Heap {
+  /// Does `damage`, at once.
+  public func inflict(_ damage: HeapDamage) {
+    let map = addressMap
+    func descriptor(_ address: UInt) -> UnsafeMutablePointer<BlockDescriptor> {
+      map.descriptors + map.block(of: address)
+    }
+    func bit(_ bits: UnsafeMutablePointer<UInt64>, _ address: UInt) {
+      bits[Int(map.granule(of: address) >> 6)] ^= map.markMask(of: address)
+    }
+    switch damage {
+    case .word(let word, let address): tricolor_store_word(address, word)
+    case .allocationBit(let address): bit(map.allocationBits, address)
+    case .markBit(let address): bit(map.markBits, address)
+    case .kind(let kind, let address): descriptor(address).pointee.kind = kind
+    case .lane(let lane, let address): descriptor(address).pointee.lane = lane
+    case .span(let span, let address): descriptor(address).pointee.span = span
+    case .cellBytes(let bytes, let address): descriptor(address).pointee.cellBytes = bytes
+    case .frontier(let frontier, let address): descriptor(address).pointee.frontier = frontier
+    case .scanWord(let word, let address): map.scanWords[map.block(of: address)] = word
+    case .unlisted(let address): changeList(ofLane: descriptor(address).pointee.lane) { _ = $0.pop() }
+    case .knottedList(let address):
+      changeList(ofLane: descriptor(address).pointee.lane) { map.descriptors[Int($0.last)].next = $0.first }
+    case .liveBytes(let bytes): core.state.pointee.liveBytes.wrappingAdd(bytes, ordering: .relaxed)
+    }
+  }
+
+  /// Changes the first list of a lane that has blocks.
+  private func changeList(ofLane lane: UInt16, _ change: (inout BlockList) -> Void) {
+    let lists = core.state.pointee.lanes + Int(lane)
+    if !lists.pointee.full.isEmpty { return change(&lists.pointee.full) }
+    for tier in 0..<FreeCells.tiers where !lists.pointee.partial[tier].isEmpty {
+      return change(&lists.pointee.partial[tier])
+    }
+  }
+}
+
 extension HeapCore {
   /// Tells a test, if one listens, where the cycle is. Runs on the collector thread.
   func passStep(_ step: CycleStep) {

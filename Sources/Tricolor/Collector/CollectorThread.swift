@@ -17,6 +17,7 @@ extension HeapCore {
     var lastCycle = Clock.monotonic()
     while !state.pointee.stopping.load(ordering: .acquiring) {
       let seen = state.pointee.wakeCollector.current()
+      serveVerifications()
       if let cause = takeRequest() {
         runCycle(cause: cause)
         lastCycle = Clock.monotonic()

@@ -48,6 +48,8 @@ enum Phase: UInt8 {
   case finish
   /// Barrier off, open runs given back.
   case sweep
+  /// Wait until let go: for debug checks only, and no step of a cycle (Hold.swift).
+  case hold = 7
 }
 
 /// Why a cycle ran.
@@ -81,6 +83,7 @@ extension HeapCore {
     finishSweep()
     state.pointee.grey.trim()
     settleMemory(&record)
+    if state.pointee.verifiesHeap { verifyOrEnd() }
     report(record)
     state.pointee.cyclesDone.store(record.number, ordering: .releasing)
     passStep(.over)
@@ -135,9 +138,20 @@ extension HeapCore {
     record.markingEnded = Clock.monotonic()
     passStep(.clearing)
     clearWeak()
-    endPacing(&record)
+    if state.pointee.checksMarks || state.pointee.verifiesHeap {
+      holdEverybody { endHeld(&record) }
+    } else {
+      endPacing(&record)
+    }
+    state.pointee.liveIsExact = state.pointee.checksMarks || state.pointee.verifiesHeap
     shakeHands(.sweep, whilePosting: { beginSweepEpoch() })
     state.pointee.phase.store(Phase.idle.rawValue, ordering: .sequentiallyConsistent)
     state.pointee.sweepPermitted.store(true, ordering: .releasing)
+  }
+
+  /// The end of marking under a debug check: with nobody running, marks can be compared and bytes counted exactly.
+  private func endHeld(_ record: inout CycleRecord) {
+    if state.pointee.checksMarks { record.comparison = compareMarksOrEnd() }
+    endPacing(&record)
   }
 }

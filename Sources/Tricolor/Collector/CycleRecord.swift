@@ -41,6 +41,8 @@ struct CycleRecord {
   var idleAtStart: UInt64 = 0
   var idleNanoseconds: UInt64 = 0
   var assistNanoseconds: UInt64 = 0
+  /// What re-marking found, under `GODEBUG=gccheckmark=1`.
+  var comparison: MarkComparison? = nil
 
   init(number: Int, cause: CycleCause) {
     self.number = number
@@ -132,8 +134,9 @@ enum GCTrace {
     case .forced: cause = " (forced)"
     case .periodic: cause = " (periodic)"
     }
+    let comparison = record.comparison.map { ", \($0)" } ?? ""
     let line =
-      "gc \(record.number) @\(seconds)s \(percent)%: \(clock), \(cpu), \(sizes), \(Int(state.pointee.processors)) P\(cause)\n"
+      "gc \(record.number) @\(seconds)s \(percent)%: \(clock), \(cpu), \(sizes), \(Int(state.pointee.processors)) P\(cause)\(comparison)\n"
     StandardError.write(line)
   }
 

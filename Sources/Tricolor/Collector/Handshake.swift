@@ -67,6 +67,10 @@ extension HeapCore {
       mutator.perform(handshake, stackPointer: mutator.state.pointee.parkedStack)
       mutator.state.pointee.answered.store(sequence, ordering: .releasing)
     }
+    if handshake == .hold {
+      mutator.state.pointee.heldFrom = status
+      return true
+    }
     mutator.state.pointee.status.store(status, ordering: .sequentiallyConsistent)
     mutator.wakeIfWaiting()
     return true
@@ -106,9 +110,14 @@ extension MutatorCore {
     let wall = Clock.monotonic()
     let cpu = Clock.threadCPU()
     let request = heap.state.pointee.request.load(ordering: .sequentiallyConsistent)
-    perform(Handshake(rawValue: request & 7) ?? .none, stackPointer: stackPointer)
+    let handshake = Handshake(rawValue: request & 7) ?? .none
+    perform(handshake, stackPointer: stackPointer)
     setThreadBarrier()
-    state.pointee.answered.store(request, ordering: .releasing)
+    if handshake == .hold {
+      stayHeld(request, stackPointer: stackPointer)
+    } else {
+      state.pointee.answered.store(request, ordering: .releasing)
+    }
     clearPoll()
     heap.state.pointee.statistics.noteHold(wall: Clock.monotonic() - wall, cpu: Clock.threadCPU() - cpu)
     let posted = heap.state.pointee.postedAt.load(ordering: .relaxed)
@@ -120,7 +129,7 @@ extension MutatorCore {
   /// One mutator's part of a handshake; on its own thread, or for it while it is held.
   func perform(_ handshake: Handshake, stackPointer: UInt) {
     switch handshake {
-    case .none, .settle: break
+    case .none, .settle, .hold: break
     case .arm:
       state.pointee.barrierMode = BarrierMode.deletion | BarrierMode.insertion
     case .roots:
@@ -210,7 +219,7 @@ extension MutatorCore {
 
 extension HeapCore {
   /// Waits a moment for the collector to let `mutator` go.
-  fileprivate func waitForRelease(_ mutator: MutatorCore) {
+  func waitForRelease(_ mutator: MutatorCore) {
     let seen = state.pointee.released.current()
     if mutator.state.pointee.status.load(ordering: .sequentiallyConsistent) != MutatorStatus.held { return }
     _ = state.pointee.released.wait(past: seen, timeoutNanoseconds: 1_000_000)

@@ -260,8 +260,8 @@ struct BlockAllocator: ~Copyable {
     for i in 0..<arenaCount { try Reservation.returnArena(arenas[i].index) }
   }
 
-  /// Calls `body` with the first block of every arena. Only while no arena can be added.
-  func forEachArena(_ body: (Int) -> Void) {
-    for i in 0..<arenaCount { body(arenas[i].firstBlock) }
+  /// Calls `body` with every arena. Only while no block is taken or given back.
+  func forEachArena(_ body: (Arena) -> Void) {
+    for i in 0..<arenaCount { body(arenas[i]) }
   }
 }

@@ -220,7 +220,11 @@ extension MutatorCore {
       fatalError("tricolor: a large object has no other source of memory")
     }
     let start = addressMap.address(ofBlock: block)
-    if !isZero && (zeroed || laneClass.hasReferences) { zeroWithPolls(start, size) }
+    if !isZero && (zeroed || laneClass.hasReferences) {
+      state.pointee.blocksBeingZeroed = block..<block + blocks
+      zeroWithPolls(start, size)
+      state.pointee.blocksBeingZeroed = 0..<0
+    }
     if state.pointee.allocatesBlack { _ = addressMap.mark(start) }
     heap.describeLarge(block, blocks: blocks, bytes: size, lane: lane, laneClass, epoch: state.pointee.epoch)
     heap.noteHandedOut(size, scannable: laneClass.hasReferences, black: state.pointee.allocatesBlack, by: self)

@@ -15,7 +15,20 @@ extension HeapCore {
   /// Running out of address space for a record of some hundred KiB is fatal: `withMutator` has no way to fail.
   func attach() -> MutatorCore {
     if tricolor_stack_base() == 0 { tricolor_set_stack_base(tricolor_find_stack_base()) }
-    ThreadRecords.dropOrphans()
+    // Another heap's hold may keep the lock, and wait for this thread.
+    ThreadRecords.whileParked {
+      LiveHeaps.lock.withLock { _ in
+        ThreadRecords.dropOrphans()
+        register()
+      }
+    }
+    let mutator = ThreadRecords.first!
+    ThreadExit.arm(mutator)
+    return mutator
+  }
+
+  /// Puts a record of the calling thread in the registry and the thread's list. `LiveHeaps.lock` is held.
+  private func register() {
     let mutator = takeRecord()
     let record = mutator.state
     record.pointee.stackBase = tricolor_stack_base()
@@ -31,8 +44,6 @@ extension HeapCore {
     state.pointee.mutatorCount.wrappingAdd(1, ordering: .relaxed)
     record.pointee.nextInThread = ThreadRecords.first
     ThreadRecords.first = mutator
-    ThreadExit.arm(mutator)
-    return mutator
   }
 
   private func takeRecord() -> MutatorCore {
@@ -65,6 +76,7 @@ extension HeapCore {
     case .roots, .finish:
       record.pointee.barrierMode = BarrierMode.deletion
       record.pointee.allocatesBlack = true
+    case .hold: preconditionFailure("a thread attached during a hold, which keeps LiveHeaps.lock")
     }
   }
 
@@ -126,7 +138,7 @@ enum ThreadExit {
   }
 }
 
-/// Orders the end of threads against the end of heaps. A heap that dies cannot reach into other threads' lists: it leaves the records
+/// Orders the coming and end of threads against the end of heaps and against holds. A heap that dies cannot reach into other threads' lists: it leaves the records
 /// there as orphans, and each thread unmaps its own when it next attaches or ends.
 enum LiveHeaps {
   static let lock = Mutex<Void>(())
@@ -158,19 +170,17 @@ extension HeapCore {
 }
 
 extension ThreadRecords {
-  /// Unmaps the calling thread's records of heaps that are gone.
+  /// Unmaps the calling thread's records of heaps that are gone. `LiveHeaps.lock` is held.
   static func dropOrphans() {
     var kept: MutatorCore? = nil
     var next = first
-    LiveHeaps.lock.withLock { _ in
-      while let mutator = next {
-        next = mutator.state.pointee.nextInThread
-        if mutator.isOrphan {
-          mutator.unmap()
-        } else {
-          mutator.state.pointee.nextInThread = kept
-          kept = mutator
-        }
+    while let mutator = next {
+      next = mutator.state.pointee.nextInThread
+      if mutator.isOrphan {
+        mutator.unmap()
+      } else {
+        mutator.state.pointee.nextInThread = kept
+        kept = mutator
       }
     }
     first = kept

@@ -64,7 +64,11 @@ struct MutatorState: ~Copyable {
   /// Bytes allocated while marking and not yet paid for; negative is credit.
   var assistDebt = 0
   var debtCycle = 0
-  /// Stack pointer recorded on parking, 0 outside.
+  /// Where this mutator goes on when a hold ends.
+  var heldFrom = MutatorStatus.outside
+  /// The blocks of a large object that is being zeroed: taken, and not yet described. Empty at all other times.
+  var blocksBeingZeroed: Range<Int> = 0..<0
+  /// Stack pointer recorded on parking or in a hold, 0 outside.
   var parkedStack: UInt = 0
   var stackBase: UInt = 0
   var threadID: Int32 = 0

@@ -156,7 +156,7 @@ final class CleanupRunner: Sendable {
       return actions.thread
     }
     core.state.pointee.cleanups.died.signalAll()
-    thread?.join()
+    ThreadRecords.whileParked { thread?.join() }
     let left = actions.withLock { actions in
       defer { actions.pending = [:] }
       return actions.pending

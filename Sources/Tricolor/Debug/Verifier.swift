@@ -1,0 +1,93 @@
+// When a heap is examined: on `Heap.verify()`, after every cycle (`GODEBUG=gcverify=1`), and at the end of every marking
+// (`GODEBUG=gccheckmark=1`). All three on the collector thread, with every mutator held.
+//
+// The switches end the program at the first examination that finds anything, with the list on standard error: a program must not go
+// on with a heap that is known to be broken.
+
+import Synchronization
+import TricolorPlatform
+
+/// A call of `verify()` that waits for its answer.
+final class VerificationRequest: Sendable {
+  private let answer = Mutex<HeapVerification?>(nil)
+  private let answered = FutexEvent()
+
+  /// Waits for the answer.
+  func wait() {
+    while true {
+      let seen = answered.current()
+      if answer.withLock({ $0 }) != nil { return }
+      answered.wait(past: seen)
+    }
+  }
+
+  /// The answer, once it is there.
+  var result: HeapVerification { answer.withLock { $0 }! }
+
+  func deliver(_ result: HeapVerification) {
+    answer.withLock { $0 = result }
+    answered.signalAll()
+  }
+}
+
+extension HeapCore {
+  /// Answers every call of `verify()` made so far. On the collector thread, between cycles.
+  func serveVerifications() {
+    let requests = services.verifications.withLock { waiting in
+      defer { waiting = [] }
+      return waiting
+    }
+    if requests.isEmpty { return }
+    finishSweep()
+    let result = verify()
+    for request in requests { request.deliver(result) }
+  }
+
+  /// `gcverify`: examines the swept heap after a cycle; ends the program when it is not sound.
+  func verifyOrEnd() {
+    let result = verify()
+    if !result.isSound { endProgram("gcverify", result) }
+  }
+
+  private func verify() -> HeapVerification {
+    var result: HeapVerification? = nil
+    holdEverybody {
+      let audit = HeapAudit(self, at: .idle)
+      audit.run()
+      result = audit.verification
+    }
+    return result!
+  }
+
+  /// `gccheckmark`: marks again from scratch, apart, and compares. Everybody is held, marking is complete. Ends the program when a
+  /// reachable object is unmarked.
+  func compareMarksOrEnd() -> MarkComparison {
+    let audit = HeapAudit(self, at: .marked)
+    audit.run()
+    if audit.faults.count > 0 { endProgram("gccheckmark", audit.verification) }
+    return audit.comparison
+  }
+
+  private func endProgram(_ check: String, _ result: HeapVerification) -> Never {
+    let cycle = state.pointee.cycle.load(ordering: .relaxed)
+    StandardError.write("tricolor: \(check) in cycle \(cycle): \(result)\n")
+    fatalError("tricolor: \(check) found the heap broken")
+  }
+}
+
+extension HeapAudit {
+  /// The marks beside the audit's own. Cells that are marked because they will be allocated black are no objects yet.
+  var comparison: MarkComparison {
+    var unreached = 0
+    for block in extent where use(block).pointee.head != 0 {
+      let first = block * Geometry.bitmapWordsPerBlock
+      for word in first..<first + Geometry.bitmapWordsPerBlock {
+        unreached += (map.markBits[word] & ~seen[word]).nonzeroBitCount
+      }
+    }
+    let unused = openRuns.reduce(0) {
+      $0 + Int($1.run.limit - $1.run.cursor) / LayoutTable.laneClasses[$1.lane].cellBytes
+    }
+    return MarkComparison(reached: nodes.count, floating: unreached - unused, onStackAlone: onStackAlone)
+  }
+}
