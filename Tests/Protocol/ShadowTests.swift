@@ -16,6 +16,7 @@ struct ShadowTests {
     var lives = 1
     var stress = false
     var clobbers = false
+    var verifies = false
     var growth: Int? = 100
 
     var testDescription: String { name }
@@ -27,6 +28,8 @@ struct ShadowTests {
       configuration.settings.minimumHeap = 256 << 10
       configuration.settings.debug.gcStress = stress
       configuration.settings.debug.clobberFree = clobbers
+      configuration.settings.debug.gcVerify = verifies
+      configuration.settings.debug.gcCheckMark = verifies
       return configuration
     }
   }
@@ -35,6 +38,10 @@ struct ShadowTests {
     Plan(name: "natural pace", threads: 3, operations: 30_000),
     Plan(name: "natural pace, threads that come and go", threads: 3, operations: 30_000, lives: 60, clobbers: true),
     Plan(name: "clobberfree", threads: 4, operations: 20_000, clobbers: true, growth: 20),
+    Plan(name: "gcverify and gccheckmark", threads: 3, operations: 10_000, clobbers: true, verifies: true),
+    Plan(
+      name: "gcverify and gccheckmark, threads that come and go", threads: 3, operations: 10_000, lives: 20,
+      clobbers: true, verifies: true),
     Plan(name: "gcstress", threads: 3, operations: 1_000, stress: true),
     Plan(
       name: "gcstress and clobberfree, threads that come and go", threads: 3, operations: 1_000, lives: 10,
