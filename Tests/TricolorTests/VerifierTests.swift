@@ -95,6 +95,51 @@ struct VerifierTests {
     #expect(keys == [1, 2])
   }
 
+  @Test(
+    "Weak references and ephemerons, with objects alive and dead, are sound under both checks; external bytes are counted"
+  )
+  func weak() throws {
+    var configuration = Heap.Configuration()
+    configuration.gcPercent = nil
+    configuration.settings.debug.gcVerify = true
+    configuration.settings.debug.gcCheckMark = true
+    let heap = try Heap(configuration: configuration)
+    let kept = try onOwnThread {
+      try heap.withMutator { m in
+        let kept = try m.makeArray(of: Link.self, count: 50)
+        let weak = try m.makeArray(of: Weak<Link>.self, count: 100)
+        let ephemerons = try m.makeArray(of: Ephemeron<Link, Link>.self, count: 100)
+        for i in 0..<100 {
+          let key = try m.make(Link(key: i, left: nil, right: nil))
+          weak[i] = try m.makeWeak(key)
+          ephemerons[i] = try m.makeEphemeron(key: key, value: m.make(Link(key: -i, left: key, right: nil)))
+          m.addExternalBytes(1000, to: key)
+          if i % 2 == 0 { kept[i / 2] = key }
+        }
+        return (m.root(kept), m.root(weak), m.root(ephemerons))
+      }
+    }
+    for _ in 0..<3 {
+      let result = heap.verify()
+      #expect(result.isSound, "\(result)")
+      heap.collect()
+    }
+    // Three arrays, 50 keys, 50 values, 200 weak cells and ephemerons.
+    #expect(heap.verify().reachedObjects == 303)
+    withExtendedLifetime(kept) {}
+  }
+
+  @Test("A weak reference to a cell that is free is named")
+  func danglingWeak() throws {
+    let (heap, links) = try chain(2)
+    let weak = try onOwnThread {
+      try heap.withMutator { m in m.root(try m.makeWeak(m.make(Link(key: 9, left: nil, right: nil)))) }
+    }
+    let cell = try onOwnThread { heap.withMutator { m in UInt(bitPattern: weak.get(m)!.address) } }
+    heap.inflict(.word(links[1] + 32 * 400, at: cell))
+    expect(heap, .reference, "root slot -> weak reference@\(hex(cell)) (+0) = ")
+  }
+
   // MARK: Damage
 
   @Test("A reference out of the managed range is named, with the path from the root")

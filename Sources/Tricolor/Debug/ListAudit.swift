@@ -87,7 +87,8 @@ extension HeapAudit {
   private func auditLive() {
     guard moment == .idle, heap.state.pointee.liveIsExact, faults.count == 0 else { return }
     let unused = openRuns.reduce(0) { $0 + Int($1.run.limit - $1.run.cursor) }
-    compareCount("live bytes", heap.state.pointee.liveBytes.load(ordering: .relaxed), allocatedBytes + unused + heap.externalBytes)
+    let live = allocatedBytes + unused + heap.externalBytes
+    compareCount("live bytes", heap.state.pointee.liveBytes.load(ordering: .relaxed), live)
   }
 
   private func compareCount(_ what: String, _ counted: Int, _ found: Int) {
