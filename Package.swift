@@ -41,7 +41,13 @@ let package = Package(
     .testTarget(name: "TricolorPacingTests", dependencies: ["TricolorPacing"], resources: [.copy("Fixtures")]),
     .testTarget(name: "TricolorPlatformTests", dependencies: ["TricolorPlatform", "CTricolorShims"]),
     .testTarget(name: "TricolorTests", dependencies: ["Tricolor", "CTricolorShims", "TricolorPlatform"]),
-    .testTarget(name: "ProtocolTests", dependencies: ["Tricolor", "CTricolorShims"], path: "Tests/Protocol"),
+    .target(name: "ShadowPrograms", dependencies: ["Tricolor", "CTricolorShims"], path: "Tests/Shadow"),
+    .executableTarget(
+      name: "tricolor-fuzz",
+      dependencies: ["ShadowPrograms", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "Tests/Fuzz"),
+    .testTarget(
+      name: "ProtocolTests", dependencies: ["Tricolor", "CTricolorShims", "ShadowPrograms"], path: "Tests/Protocol"),
     .testTarget(
       name: "EtcdStoreTests", dependencies: ["EtcdStore", "Harness", "Tricolor"], resources: [.copy("Fixtures")]),
     .testTarget(

@@ -34,6 +34,9 @@ import Synchronization
   /// Whether a cycle has been asked for that has not begun.
   public var isCycleWanted: Bool { core.state.pointee.wanted.load(ordering: .acquiring) != 0 }
 
+  /// The number of the last cycle that has ended. One load.
+  public var cyclesDone: Int { core.state.pointee.cyclesDone.load(ordering: .acquiring) }
+
   /// The start of the allocated cell of this heap that `address` points into, as a conservative scan would find it; nil when it
   /// points to no object. Only while no sweep runs, as after `collect()`.
   public func cell(containing address: UInt) -> UInt? {

@@ -98,7 +98,7 @@ extension HeapCore {
     state.pointee.pacing.startCycle(self)
     state.pointee.phase.store(Phase.arming.rawValue, ordering: .sequentiallyConsistent)
     shakeHands(.arm)
-    shakeHands(.settle)
+    if !Mutation.noSettle.isOn { shakeHands(.settle) }
     state.pointee.phase.store(Phase.rootScanning.rawValue, ordering: .sequentiallyConsistent)
     shakeHands(.roots)
     scanRoots()
@@ -118,6 +118,7 @@ extension HeapCore {
       } while !state.pointee.grey.beginRound(lookUpKeys: hasWaitingEphemerons)
       resolveEphemerons()
       passStep(.round)
+      if Mutation.roundLookNotAtomic.isOn { state.pointee.grey.forgetAdded() }
       shakeHands(.finish)
       record.rounds += 1
     } while !endIfQuiet()
@@ -137,7 +138,7 @@ extension HeapCore {
   private func endMarking(_ record: inout CycleRecord) {
     record.markingEnded = Clock.monotonic()
     passStep(.clearing)
-    clearWeak()
+    if !Mutation.weakClearedLate.isOn { clearWeak() }
     if state.pointee.checksMarks || state.pointee.verifiesHeap {
       holdEverybody { endHeld(&record) }
     } else {
@@ -145,6 +146,7 @@ extension HeapCore {
     }
     state.pointee.liveIsExact = state.pointee.checksMarks || state.pointee.verifiesHeap
     shakeHands(.sweep, whilePosting: { beginSweepEpoch() })
+    if Mutation.weakClearedLate.isOn { clearWeak() }
     state.pointee.phase.store(Phase.idle.rawValue, ordering: .sequentiallyConsistent)
     state.pointee.sweepPermitted.store(true, ordering: .releasing)
   }

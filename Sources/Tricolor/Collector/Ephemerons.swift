@@ -171,6 +171,7 @@ extension HeapCore {
 
   /// Step 6: marking is over, and what is unmarked is dead. Clears what refers to it weakly, before anybody can allocate white again.
   func clearWeak() {
+    Delay.point()
     state.pointee.ephemerons.clearDead()
     state.pointee.cleanups.collectDead()
     state.pointee.roots.lock.lock()
@@ -189,7 +190,7 @@ extension HeapCore {
     if word == 0 || addressMap.isMarked(word) { return word }
     let phase = self.phase
     if phase == .clearing { return 0 }
-    if isMarking { state.pointee.grey.add(edge: word) }
+    if isMarking && !Mutation.weakLoadNotShading.isOn { state.pointee.grey.add(edge: word) }
     return word
   }
 }
@@ -199,6 +200,7 @@ extension MutatorCore {
   /// scanned, or its dead references have been cleared.
   func loadWeak(_ slot: UInt) -> UInt {
     let word = tricolor_load_word(slot)
+    Delay.point()
     if word == 0 || state.pointee.barrierMode == BarrierMode.off || addressMap.isMarked(word) { return word }
     return heap.loadWeakSlowly(slot)
   }

@@ -72,7 +72,7 @@ struct GreyPool: ~Copyable {
     lock.lock()
     defer { lock.unlock() }
     guard pooled == nil && active == 0 else { return false }
-    if lookUpKeys { looksUpKeys = true }
+    if lookUpKeys && !Mutation.noKeyLookup.isOn { looksUpKeys = true }
     wasAdded = false
     return true
   }
@@ -81,7 +81,14 @@ struct GreyPool: ~Copyable {
   mutating func wasQuietRound() -> Bool {
     lock.lock()
     defer { lock.unlock() }
-    return !wasAdded && pooled == nil && active == 0
+    return (!wasAdded || Mutation.noQuietRound.isOn) && pooled == nil && active == 0
+  }
+
+  /// What a round that begins in two steps does in the second one (`Mutation.roundLookNotAtomic`).
+  mutating func forgetAdded() {
+    lock.lock()
+    wasAdded = false
+    lock.unlock()
   }
 
   /// Takes a chunk of work and becomes active; nil when nothing is pooled.

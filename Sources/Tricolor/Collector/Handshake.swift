@@ -64,7 +64,8 @@ extension HeapCore {
     else { return false }
     if mutator.state.pointee.answered.load(ordering: .acquiring) != sequence {
       passStep(.holding(handshake))
-      mutator.perform(handshake, stackPointer: mutator.state.pointee.parkedStack)
+      mutator.perform(
+        handshake, stackPointer: Mutation.parkedNotScanned.isOn ? 0 : mutator.state.pointee.parkedStack)
       mutator.state.pointee.answered.store(sequence, ordering: .releasing)
     }
     if handshake == .hold {
@@ -111,7 +112,11 @@ extension MutatorCore {
     let cpu = Clock.threadCPU()
     let request = heap.state.pointee.request.load(ordering: .sequentiallyConsistent)
     let handshake = Handshake(rawValue: request & 7) ?? .none
-    perform(handshake, stackPointer: stackPointer)
+    Delay.point()
+    perform(
+      handshake,
+      stackPointer: Mutation.registersNotSpilled.isOn ? stackPointer + SpilledFrame.registerBytes : stackPointer)
+    Delay.point()
     setThreadBarrier()
     if handshake == .hold {
       stayHeld(request, stackPointer: stackPointer)
@@ -132,6 +137,7 @@ extension MutatorCore {
     case .none, .settle, .hold: break
     case .arm:
       state.pointee.barrierMode = BarrierMode.deletion | BarrierMode.insertion
+      if Mutation.blackTooEarly.isOn { blackenOpenRuns() }
     case .roots:
       if stackPointer != 0 {
         heap.scanStack(from: stackPointer, to: state.pointee.stackBase)
@@ -139,7 +145,7 @@ extension MutatorCore {
       blackenOpenRuns()
       state.pointee.barrierMode = BarrierMode.deletion
     case .finish:
-      flushBuffer()
+      if !Mutation.noFlushAtFinish.isOn { flushBuffer() }
     case .sweep:
       state.pointee.barrierMode = BarrierMode.off
       state.pointee.bufferCount = 0
@@ -177,6 +183,7 @@ extension MutatorCore {
 
   /// Becomes `running` from outside or parked; waits while the collector holds this mutator, and answers what was posted since.
   @inline(__always) func resume(from away: UInt32) {
+    Delay.point()
     let entered = state.pointee.status.compareExchange(
       expected: away, desired: MutatorStatus.running, ordering: .sequentiallyConsistent
     ).exchanged
@@ -188,6 +195,7 @@ extension MutatorCore {
   /// Leaves for `away` (outside or parked). A handshake posted at this moment is answered by this thread or by the collector.
   @inline(__always) func suspend(to away: UInt32) {
     state.pointee.status.store(away, ordering: .sequentiallyConsistent)
+    Delay.point()
     if state.pointee.poll.load(ordering: .sequentiallyConsistent) != 0 { heap.state.pointee.answers.signalAll() }
   }
 
@@ -279,6 +287,9 @@ enum ThreadRecords {
 /// frame that gives way to a tail call takes with it the callers' registers that it had saved. The buffer is used after `body`, by
 /// assembly that nothing may be moved across: neither this frame nor the buffer can be gone before.
 enum SpilledFrame {
+  /// Bytes of the buffer that the registers are stored in.
+  static let registerBytes: UInt = 96
+
   /// Calls `body` with the address from which a scan of the stack finds every value that the callers' frames can still use.
   @inline(never)
   static func run<R, E: Error>(_ body: (_ stackPointer: UInt) throws(E) -> R) throws(E) -> R {
@@ -286,7 +297,9 @@ enum SpilledFrame {
     return try withUnsafeMutablePointer(to: &registers) { (registers) throws(E) -> R in
       let words = UnsafeMutableRawPointer(registers).assumingMemoryBound(to: UInt.self)
       defer { tricolor_keep(UInt(bitPattern: words)) }
-      return try body(tricolor_capture_registers(words))
+      let stackPointer = tricolor_capture_registers(words)
+      if Mutation.registersNotSpilled.isOn { words.update(repeating: 0, count: 12) }
+      return try body(stackPointer)
     }
   }
 }

@@ -66,6 +66,7 @@ struct Marker {
       } while cost < budget && refill()
     }
     chunk.pointee.count = top - floor
+    Delay.point()
     // Before leaving: when nobody is active the cycle ends, and all that was marked must have been counted by then.
     heap.note(tally)
     heap.state.pointee.grey.leave(chunk)

@@ -55,6 +55,7 @@ extension HeapCore {
   /// Turns marks into allocation bits; answers how many cells live. Afterwards the frontier is 0 and the block belongs to the
   /// current epoch.
   private func sweepBits(_ block: Int) -> Int {
+    Delay.point()
     let map = addressMap
     let descriptor = map.descriptors + block
     let isLarge = descriptor.pointee.kind == BlockKind.large.rawValue
@@ -106,7 +107,7 @@ extension HeapCore {
 
   /// Everything waits for the next sweep: called with the registry lock held, before the last handshake is posted.
   func beginSweepEpoch() {
-    state.pointee.sweepPermitted.store(false, ordering: .releasing)
+    state.pointee.sweepPermitted.store(Mutation.sweepBeforeBarrierOff.isOn, ordering: .releasing)
     state.pointee.sweepEpoch.wrappingAdd(1, ordering: .acquiringAndReleasing)
     for lane in 1..<LayoutTable.laneCount {
       let lanePointer = state.pointee.lanes + lane

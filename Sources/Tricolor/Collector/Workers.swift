@@ -195,7 +195,7 @@ extension HeapCore {
       state.pointee.pacing.credit.wrappingSubtract(work, ordering: .relaxed)
       return work
     }
-    if available <= 0 || work <= 0 { return 0 }
+    if available <= 0 || work <= 0 || Mutation.assistCreditLost.isOn { return 0 }
     let taken = min(available, work)
     state.pointee.pacing.credit.wrappingSubtract(taken, ordering: .relaxed)
     return taken

@@ -87,7 +87,8 @@ struct Lane: ~Copyable {
   /// new epoch and given back: the marks it would set there no sweep would clear, and the next cycle would take them for its own.
   mutating func takePartial(epoch: UInt32) -> Int? {
     for tier in stride(from: FreeCells.tiers - 1, through: 0, by: -1) where !partial[tier].isEmpty {
-      return addressMap.descriptors[Int(partial[tier].first)].sweptEpoch == epoch ? partial[tier].pop() : nil
+      let isOfEpoch = addressMap.descriptors[Int(partial[tier].first)].sweptEpoch == epoch
+      return isOfEpoch || Mutation.blockOfNewEpoch.isOn ? partial[tier].pop() : nil
     }
     return nil
   }

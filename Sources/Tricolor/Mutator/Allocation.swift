@@ -166,11 +166,15 @@ extension MutatorCore {
     let block = Int(info.pointee.blockPlusOne - 1)
     let start = addressMap.address(ofBlock: block)
     let descriptor = addressMap.descriptors + block
-    descriptor.pointee.frontier =
-      hasFreeCells ? UInt64(run(lane).pointee.cursor - start) : UInt64(info.pointee.end - start)
+    if !Mutation.runRetiredWithoutCells.isOn {
+      descriptor.pointee.frontier =
+        hasFreeCells ? UInt64(run(lane).pointee.cursor - start) : UInt64(info.pointee.end - start)
+    }
+    Delay.point()
     // Before the cursor is gone: see `isAllocated`.
     atomicMemoryFence(ordering: .releasing)
     descriptor.pointee.owner = nil
+    Delay.point()
     info.pointee.blockPlusOne = 0
     run(lane).pointee = Run(cursor: 0, limit: 0)
     heap.putBack(block, lane: lane, freeCells: hasFreeCells ? .some(tier: 0) : .none)

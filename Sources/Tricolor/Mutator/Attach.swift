@@ -66,13 +66,14 @@ extension HeapCore {
     record.pointee.answered.store(request, ordering: .relaxed)
     record.pointee.poll.store(state.pointee.stressesCollection ? 1 : 0, ordering: .relaxed)
     record.pointee.epoch = state.pointee.sweepEpoch.load(ordering: .acquiring)
-    switch Handshake(rawValue: request & 7) ?? .none {
+    let handshake = Mutation.attachTakesNoMode.isOn ? .none : Handshake(rawValue: request & 7) ?? .none
+    switch handshake {
     case .none, .sweep:
       record.pointee.barrierMode = BarrierMode.off
       record.pointee.allocatesBlack = false
     case .arm, .settle:
       record.pointee.barrierMode = BarrierMode.deletion | BarrierMode.insertion
-      record.pointee.allocatesBlack = false
+      record.pointee.allocatesBlack = Mutation.blackTooEarly.isOn
     case .roots, .finish:
       record.pointee.barrierMode = BarrierMode.deletion
       record.pointee.allocatesBlack = true

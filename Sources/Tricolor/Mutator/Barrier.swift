@@ -14,8 +14,9 @@ extension MutatorCore {
     if mode == BarrierMode.off { return }
     if state.pointee.bufferCount > MutatorCore.bufferCapacity - 2 { flushBuffer() }
     let old = tricolor_load_word(slot)
-    if old != 0 { appendToBuffer(old) }
-    if mode & BarrierMode.insertion != 0 && new != 0 { appendToBuffer(new) }
+    if old != 0 && !Mutation.noDeletion.isOn { appendToBuffer(old) }
+    if mode & BarrierMode.insertion != 0 && new != 0 && !Mutation.noInsertion.isOn { appendToBuffer(new) }
+    Delay.point()
   }
 
   @inline(__always) private func appendToBuffer(_ word: UInt) {
@@ -28,6 +29,7 @@ extension MutatorCore {
     let count = state.pointee.bufferCount
     state.pointee.bufferCount = 0
     guard count > 0, heap.isMarking else { return }
+    Delay.point()
     let map = addressMap
     var chunk = heap.state.pointee.grey.emptyChunk()
     for i in 0..<count {

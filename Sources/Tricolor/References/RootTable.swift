@@ -112,7 +112,7 @@ extension HeapCore {
     state.pointee.roots.lock.lock()
     defer { state.pointee.roots.lock.unlock() }
     let reference = tricolor_load_word(UInt(bitPattern: slot))
-    if isMarking, reference != 0, !addressMap.isMarked(reference) {
+    if isMarking, reference != 0, !addressMap.isMarked(reference), !Mutation.droppedRootNotShaded.isOn {
       state.pointee.grey.add(edge: reference)
     }
     state.pointee.roots.give(slot)

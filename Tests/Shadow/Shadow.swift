@@ -105,8 +105,8 @@ struct Shadow: Sendable {
 }
 
 /// The first difference found between heap and model.
-struct Mismatch: Error, CustomStringConvertible {
-  let description: String
+package struct Mismatch: Error, CustomStringConvertible {
+  package let description: String
 }
 
 /// One exchanged subgraph: a root for the objects, the models of all of them.
@@ -131,9 +131,18 @@ final class ShadowWorld: Sendable {
   let boxes: Root<ReferenceArray<Box>>
   /// Models of the items that have been in boxes, and of all they refer to.
   let boxed = Shared<[Int: Model]>([:])
+  /// How often the cleanups of each item have run.
+  let cleaned = Shared<[Int: Int]>([:])
+  let registeredCleanups = Shared(0)
+  /// Kinds of operation that are left out: how a failing program is made smaller.
+  let without: Set<Operation>
+  /// Whether the settings may be changed while the program runs.
+  let changesSettings: Bool
 
-  init(heap: Heap) throws {
+  init(heap: Heap, without: Set<Operation>, changesSettings: Bool) throws {
     self.heap = heap
+    self.without = without
+    self.changesSettings = changesSettings
     boxes = try onOwnThread {
       try heap.withMutator { m in m.root(try m.makeArray(of: Box.self, count: ShadowWorld.boxes)) }
     }

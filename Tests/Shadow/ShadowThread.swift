@@ -4,18 +4,50 @@
 // through mailboxes; what has been exchanged is frozen. A part is a value: it can be carried from a thread that ends to one that
 // begins, so that threads come and go in the middle of cycles with all they left in the heap.
 
-import Tricolor
+@_spi(Testing) import Tricolor
+
+/// What a random program may do next, with its weight.
+package enum Operation: String, CaseIterable, Sendable {
+  case make, replaceBox, fillBox, lookIntoBox, link, unlink, follow, move, clear, garbage, park, send, receive
+  case makeWeak, loadWeak, makeEphemeron, loadEphemeron, setEphemeron, addCleanup, externalBytes, change, visitor
+
+  var weight: Int {
+    switch self {
+    case .make: 230
+    case .link: 170
+    case .follow, .move, .clear: 90
+    case .fillBox, .lookIntoBox: 45
+    case .replaceBox, .unlink, .garbage, .park, .send, .receive: 28
+    case .makeWeak, .loadWeak, .makeEphemeron, .loadEphemeron: 20
+    case .setEphemeron: 10
+    case .addCleanup, .externalBytes: 5
+    case .change, .visitor: 1
+    }
+  }
+
+  /// Every operation as often as it weighs.
+  static let lot: [Operation] = allCases.flatMap { Array(repeating: $0, count: $0.weight) }
+}
 
 struct ShadowThread: Sendable {
   static let slots = 48
-  private var random: SplitMix64
-  private var shadow = Shadow()
-  private var table = [Int](repeating: 0, count: ShadowThread.slots)
-  private var nextIdentity: Int
+  static let weakSlots = 24
+  var random: SplitMix64
+  var shadow = Shadow()
+  var table = [Int](repeating: 0, count: ShadowThread.slots)
+  /// The identities weak references were made to, 0 for none and once one has answered nil.
+  var weakTable = [Int](repeating: 0, count: ShadowThread.weakSlots)
+  /// The identities of the keys and values of ephemerons.
+  var keyTable = [Int](repeating: 0, count: ShadowThread.weakSlots)
+  var valueTable = [Int](repeating: 0, count: ShadowThread.weakSlots)
+  var nextIdentity: Int
   private var sinceComparison = 0
-  private let world: ShadowWorld
-  private let heap: Heap
-  private let anchor: Root<ReferenceArray<Item>>
+  private var comparedCycle = 0
+  let world: ShadowWorld
+  let heap: Heap
+  let anchor: Root<ReferenceArray<Item>>
+  let weakAnchor: Root<ReferenceArray<Weak<Item>>>
+  let ephemeronAnchor: Root<ReferenceArray<Ephemeron<Item, Item>>>
 
   init(seed: UInt64, index: Int, world: ShadowWorld) throws {
     random = SplitMix64(seed: seed &+ UInt64(index) &* 0x1000_0001)
@@ -23,10 +55,17 @@ struct ShadowThread: Sendable {
     self.world = world
     let heap = world.heap
     self.heap = heap
-    anchor = try heap.withMutator { m in m.root(try m.makeArray(of: Item.self, count: ShadowThread.slots)) }
+    (anchor, weakAnchor, ephemeronAnchor) = try heap.withMutator { m in
+      (
+        m.root(try m.makeArray(of: Item.self, count: ShadowThread.slots)),
+        m.root(try m.makeArray(of: Weak<Item>.self, count: ShadowThread.weakSlots)),
+        m.root(try m.makeArray(of: Ephemeron<Item, Item>.self, count: ShadowThread.weakSlots))
+      )
+    }
   }
 
-  /// Runs `operations` operations in batches, and compares everything after every `comparingEvery` of them and at the end.
+  /// Runs `operations` operations in batches, and compares everything after every cycle, after every `comparingEvery` operations and
+  /// at the end.
   mutating func run(operations: Int, comparingEvery: Int) throws {
     var left = operations
     while left > 0 {
@@ -34,13 +73,13 @@ struct ShadowThread: Sendable {
       try runBatch(batch)
       left -= batch
       sinceComparison += batch
-      if sinceComparison >= comparingEvery { try compare() }
+      if sinceComparison >= comparingEvery || heap.cyclesDone != comparedCycle { try compare() }
     }
     try compare()
   }
 
   /// A batch is many calls of `withMutator`, or many nested in one, in which the thread answers by polls alone.
-  private mutating func runBatch(_ count: Int) throws {
+  mutating func runBatch(_ count: Int) throws {
     if random.below(2) == 0 {
       for _ in 0..<count { try perform() }
     } else {
@@ -56,33 +95,46 @@ struct ShadowThread: Sendable {
 
   mutating func compare() throws {
     sinceComparison = 0
+    comparedCycle = heap.cyclesDone
+    try compareCleanups()
     let (shadow, table, anchor) = (self.shadow, self.table, self.anchor)
     try heap.withMutator { m in try shadow.compare(anchor.get(m)!, with: table, m) }
   }
 
-  private mutating func perform() throws {
+  mutating func perform() throws {
     let (i, j) = (random.below(ShadowThread.slots), random.below(ShadowThread.slots))
     let field = random.below(ItemField.count)
-    switch random.below(100) {
-    case 0..<25: try makeItem(in: i, keeping: j)
-    case 25..<28: try replaceBox(j)
-    case 28..<33: try makeItem(intoBox: j)
-    case 33..<37: try look(intoBox: j, into: i)
-    case 37..<55: link(i, field, j)
-    case 55..<65: follow(i, field, into: j)
-    case 65..<75: move(i, j)
-    case 75..<85: clear(i)
-    case 85..<88: try makeGarbage()
-    case 88..<91: try block(i)
-    case 91..<94: send(i, box: j)
-    case 94..<97: try receive(box: i, into: j)
-    default: link(i, field, nil)
+    let operation = Operation.lot[random.below(Operation.lot.count)]
+    if world.without.contains(operation) { return }
+    switch operation {
+    case .make: try makeItem(in: i, keeping: j)
+    case .replaceBox: try replaceBox(j)
+    case .fillBox: try makeItem(intoBox: j)
+    case .lookIntoBox: try look(intoBox: j, into: i)
+    case .link: link(i, field, j)
+    case .unlink: link(i, field, nil)
+    case .follow: follow(i, field, into: j)
+    case .move: move(i, j)
+    case .clear: clear(i)
+    case .garbage: try makeGarbage()
+    case .park: try block(i)
+    case .send: send(i, box: j)
+    case .receive: try receive(box: i, into: j)
+    case .makeWeak: try makeWeak(j % ShadowThread.weakSlots, to: i)
+    case .loadWeak: try loadWeak(j % ShadowThread.weakSlots, into: i)
+    case .makeEphemeron: try makeEphemeron(field + j % 8, key: i, value: j)
+    case .loadEphemeron: try loadEphemeron(j % ShadowThread.weakSlots, into: i)
+    case .setEphemeron: setEphemeron(j % ShadowThread.weakSlots, to: i)
+    case .addCleanup: addCleanup(to: i)
+    case .externalBytes: addExternalBytes(to: i, count: random.below(64 << 10))
+    case .change: changeSettings()
+    case .visitor: try visit(i)
     }
   }
 
   // MARK: Making
 
-  private mutating func makeItem(in i: Int, keeping j: Int) throws {
+  mutating func makeItem(in i: Int, keeping j: Int) throws {
     nextIdentity += 1
     let identity = nextIdentity
     var model = Model(
@@ -107,7 +159,7 @@ struct ShadowThread: Sendable {
   }
 
   /// A size, by weights that add up to 100.
-  private mutating func pick(_ weights: KeyValuePairs<Int, Int>) -> Int {
+  mutating func pick(_ weights: KeyValuePairs<Int, Int>) -> Int {
     var roll = random.below(100)
     for (size, weight) in weights {
       roll -= weight
@@ -116,7 +168,7 @@ struct ShadowThread: Sendable {
     return 0
   }
 
-  private static func makeBytes(_ m: Mutator, _ identity: Int, _ count: Int) throws -> Reference<Bytes> {
+  static func makeBytes(_ m: Mutator, _ identity: Int, _ count: Int) throws -> Reference<Bytes> {
     let bytes = try m.makeBytes(count: count)
     if !bytes.withBytes({ $0.allSatisfy { $0 == 0 } }) {
       throw Mismatch(description: "new bytes of \(identity) are not zero")
@@ -125,8 +177,7 @@ struct ShadowThread: Sendable {
     return bytes
   }
 
-  private static func makeEntries(_ m: Mutator, _ identity: Int, _ count: Int) throws -> Reference<ElementArray<Entry>>
-  {
+  static func makeEntries(_ m: Mutator, _ identity: Int, _ count: Int) throws -> Reference<ElementArray<Entry>> {
     let entries = try m.makeElements(of: Entry.self, count: count)
     for k in 0..<count {
       if entries[k].number != 0 || entries[k].item != nil {
@@ -137,7 +188,7 @@ struct ShadowThread: Sendable {
     return entries
   }
 
-  private mutating func makeGarbage() throws {
+  mutating func makeGarbage() throws {
     let count = 1 + random.below(50)
     let sum = try heap.withMutator { m in
       var sum = 0
@@ -150,7 +201,7 @@ struct ShadowThread: Sendable {
   // MARK: Moving references
 
   /// Lets a field of the object in slot `i` refer to the one in slot `j`, or to nothing.
-  private mutating func link(_ i: Int, _ field: Int, _ j: Int?) {
+  mutating func link(_ i: Int, _ field: Int, _ j: Int?) {
     guard table[i] != 0, !shadow[table[i]].isFrozen else { return }
     let anchor = self.anchor
     heap.withMutator { m in
@@ -160,7 +211,7 @@ struct ShadowThread: Sendable {
     shadow[table[i]].fields[field] = j.map { table[$0] } ?? 0
   }
 
-  private mutating func follow(_ i: Int, _ field: Int, into j: Int) {
+  mutating func follow(_ i: Int, _ field: Int, into j: Int) {
     guard table[i] != 0 else { return }
     let anchor = self.anchor
     heap.withMutator { m in
@@ -170,7 +221,7 @@ struct ShadowThread: Sendable {
     table[j] = shadow[table[i]].fields[field]
   }
 
-  private mutating func move(_ i: Int, _ j: Int) {
+  mutating func move(_ i: Int, _ j: Int) {
     let anchor = self.anchor
     heap.withMutator { m in
       let table = anchor.get(m)!
@@ -184,14 +235,14 @@ struct ShadowThread: Sendable {
     table[j] = moved
   }
 
-  private mutating func clear(_ i: Int) {
+  mutating func clear(_ i: Int) {
     let anchor = self.anchor
     heap.withMutator { m in anchor.get(m)![i] = nil }
     table[i] = 0
   }
 
   /// Holds the object of slot `i` in a local across a blocking region: only the parked stack keeps it alive.
-  private mutating func block(_ i: Int) throws {
+  mutating func block(_ i: Int) throws {
     let (anchor, expected) = (self.anchor, table[i])
     let found = heap.withMutator { m in
       let table = anchor.get(m)!
@@ -208,7 +259,7 @@ struct ShadowThread: Sendable {
 
   // MARK: Exchange
 
-  private mutating func send(_ i: Int, box: Int) {
+  mutating func send(_ i: Int, box: Int) {
     guard table[i] != 0 else { return }
     let identity = table[i]
     var sent: [Int: Model] = [:]
@@ -222,7 +273,7 @@ struct ShadowThread: Sendable {
     world.mailboxes.withLock { $0[box % $0.count] = parcel }
   }
 
-  private mutating func receive(box: Int, into j: Int) throws {
+  mutating func receive(box: Int, into j: Int) throws {
     guard let parcel = world.mailboxes.withLock({ $0[box % $0.count] }) else { return }
     let anchor = self.anchor
     let found = heap.withMutator { m in
@@ -237,7 +288,7 @@ struct ShadowThread: Sendable {
 
   // MARK: Boxes
 
-  private func replaceBox(_ box: Int) throws {
+  func replaceBox(_ box: Int) throws {
     let boxes = world.boxes
     try heap.withMutator { m in
       boxes.get(m)![box % ShadowWorld.boxes] = try m.make(Box(item: nil))
@@ -246,7 +297,7 @@ struct ShadowThread: Sendable {
 
   /// Makes an item that only this thread's stack refers to, and stores it in a box that any thread may have made, or may be
   /// taking away. It refers to what was in that box at times, so that chains go from hand to hand.
-  private mutating func makeItem(intoBox box: Int) throws {
+  mutating func makeItem(intoBox box: Int) throws {
     nextIdentity += 1
     let identity = nextIdentity
     let (world, keeps) = (self.world, random.below(4) != 0)
@@ -266,7 +317,7 @@ struct ShadowThread: Sendable {
     }
   }
 
-  private mutating func look(intoBox box: Int, into i: Int) throws {
+  mutating func look(intoBox box: Int, into i: Int) throws {
     let (world, anchor) = (self.world, self.anchor)
     let identity = heap.withMutator { m in
       let item = world.boxes.get(m)![box % ShadowWorld.boxes]?.item
@@ -282,12 +333,12 @@ struct ShadowThread: Sendable {
   }
 
   /// Keeps heap and model small: empties most slots when too much is reachable, and forgets what is not.
-  private mutating func prune() {
+  mutating func prune() {
     if shadow.models.count < 4000 { return }
     if shadow.reach(from: table).count > 3000 {
       for i in 0..<ShadowThread.slots where i % 3 != 0 { clear(i) }
     }
-    let reachable = shadow.reach(from: table)
+    let reachable = shadow.reach(from: table + weakTable + keyTable + valueTable)
     shadow.models = shadow.models.filter { reachable.contains($0.key) }
   }
 }

@@ -1,0 +1,81 @@
+// Deliberate defects of the protocol, and delays at its steps: in builds made with `-D PROTOCOL_TESTING` only. In all others a mutation is
+// the constant `false`, a delay nothing, and neither leaves an instruction behind.
+//
+// Each mutation is a variant of the model too, under the same name (Model/). A run chooses one by TRICOLOR_MUTATION=NAME; the table
+// that `Scripts/mutations.sh` prints says which test catches it. Delays are random, TRICOLOR_DELAYS out of 1000 steps take one.
+
+import CTricolorShims
+import Glibc
+import TricolorPlatform
+
+/// What can be left out, or done at the wrong time.
+enum Mutation: String, CaseIterable {
+  /// The barrier records no old values.
+  case noDeletion = "NO_DELETION"
+  /// The barrier records no new values.
+  case noInsertion = "NO_INSERTION"
+  /// Stacks are scanned right after arming.
+  case noSettle = "NO_SETTLE"
+  /// A mutator allocates black from its answer to `arm` on.
+  case blackTooEarly = "BLACK_TOO_EARLY"
+  /// Marking ends when the grey set is empty after a round, whatever the round has added.
+  case noQuietRound = "NO_QUIET_ROUND"
+  /// The look at the grey set and the beginning of a round are two steps.
+  case roundLookNotAtomic = "ROUND_LOOK_NOT_ATOMIC"
+  /// Barrier buffers are not flushed by the `finish` handshake.
+  case noFlushAtFinish = "NO_FLUSH_AT_FINISH"
+  /// A stack is scanned without the registers.
+  case registersNotSpilled = "REGISTERS_NOT_SPILLED"
+  /// The collector answers for a parked mutator without looking at its stack.
+  case parkedNotScanned = "PARKED_NOT_SCANNED"
+  /// A run is given back as if nothing had been allocated from it.
+  case runRetiredWithoutCells = "RUN_RETIRED_WITHOUT_CELLS"
+  /// A weak load does not make what it finds grey.
+  case weakLoadNotShading = "WEAK_LOAD_NOT_SHADING"
+  /// Weak references are cleared once `sweep` is posted.
+  case weakClearedLate = "WEAK_CLEARED_LATE"
+  /// Newly marked objects are not looked up as keys of ephemerons.
+  case noKeyLookup = "NO_KEY_LOOKUP"
+  /// Blocks may be swept before every mutator has answered `sweep`.
+  case sweepBeforeBarrierOff = "SWEEP_BEFORE_BARRIER_OFF"
+  /// A mutator that has yet to answer `sweep` takes blocks of the new epoch.
+  case blockOfNewEpoch = "BLOCK_OF_NEW_EPOCH"
+  /// A thread that attaches during a cycle has its barrier off and allocates white.
+  case attachTakesNoMode = "ATTACH_TAKES_NO_MODE"
+  /// A root dropped while marking does not make what it held grey.
+  case droppedRootNotShaded = "DROPPED_ROOT_NOT_SHADED"
+  /// What others have marked pays for nobody's allocation.
+  case assistCreditLost = "ASSIST_CREDIT_LOST"
+
+  #if PROTOCOL_TESTING
+    private static let chosen: Mutation? = {
+      guard let name = getenv("TRICOLOR_MUTATION").map({ String(cString: $0) }) else { return nil }
+      guard let mutation = Mutation(rawValue: name) else { fatalError("tricolor: no mutation \(name)") }
+      return mutation
+    }()
+    var isOn: Bool { Mutation.chosen == self }
+  #else
+    @inline(__always) var isOn: Bool { false }
+  #endif
+}
+
+enum Delay {
+  #if PROTOCOL_TESTING
+    private static let share: UInt64 = getenv("TRICOLOR_DELAYS").flatMap { UInt64(String(cString: $0)) } ?? 0
+
+    /// Now and then lets other threads run ahead of this one: a yield, a spin of some microseconds, or a sleep.
+    static func point() {
+      if share == 0 { return }
+      var word = Clock.monotonic() &* 0x9e37_79b9_7f4a_7c15
+      word ^= word >> 29
+      if word % 1000 >= share { return }
+      switch word >> 20 % 16 {
+      case 0: usleep(UInt32(word >> 40 % 300))
+      case 1...6: sched_yield()
+      default: for _ in 0..<(word >> 40 % 400) { tricolor_spin_hint() }
+      }
+    }
+  #else
+    @inline(__always) static func point() {}
+  #endif
+}
