@@ -124,22 +124,22 @@ struct Mode {
   static let all = [
     mode(
       0.4, 6_000_000,
-      ShadowPlan(name: "natural", threads: 3, operations: 0, minimumHeap: 4 << 20, changesSettings: true)),
+      ShadowPlan(name: "natural", threads: 3, operations: 0, minimumHeap: 1 << 20, changesSettings: true)),
     mode(
       0.15, 3_000_000,
       ShadowPlan(name: "clobberfree", threads: 4, operations: 0, clobbers: true, growth: 20, minimumHeap: 1 << 20)),
     mode(
       0.1, 2_000_000,
-      ShadowPlan(name: "threads", threads: 3, operations: 0, lives: 500, clobbers: true, minimumHeap: 2 << 20)),
+      ShadowPlan(name: "threads", threads: 3, operations: 0, lives: 500, clobbers: true, minimumHeap: 512 << 10)),
     mode(
       0.15, 3_000_000,
       ShadowPlan(
-        name: "markers", threads: 3, operations: 0, clobbers: true, minimumHeap: 2 << 20, extraMarkers: 4,
+        name: "markers", threads: 3, operations: 0, clobbers: true, minimumHeap: 512 << 10, extraMarkers: 4,
         changesSettings: true)),
     mode(
       0.1, 2_000_000,
       ShadowPlan(
-        name: "one-processor", threads: 2, operations: 0, clobbers: true, minimumHeap: 2 << 20, processors: 1)),
+        name: "one-processor", threads: 2, operations: 0, clobbers: true, minimumHeap: 512 << 10, processors: 1)),
     mode(
       0.08, 1_000_000,
       ShadowPlan(
