@@ -77,9 +77,14 @@ int tricolor_futex_wake(const uint32_t *word, int count) {
   return result < 0 ? errno : 0;
 }
 
+// Where the loader found the first thread's stack: above all of its frames.
+extern void *__libc_stack_end;
+
 uintptr_t tricolor_find_stack_base(void) {
   pthread_attr_t attributes;
   int error = pthread_getattr_np(pthread_self(), &attributes);
+  // For the first thread it reads /proc, which may not be mounted, or the process may be out of descriptors.
+  if (error != 0 && getpid() == tricolor_thread_id()) return (uintptr_t)__libc_stack_end;
   if (error != 0) {
     errno = error;
     return 0;

@@ -34,8 +34,7 @@ public final class Heap: Sendable {
   /// A variable with a value that is not allowed is reported on standard error and keeps its default.
   public init(configuration: Configuration = .environment) throws(HeapError) {
     do throws(PlatformError) {
-      core = try Heap.makeCore(configuration.settings)
-      services = try HeapServices(core: core, settings: configuration.settings)
+      (core, services) = try Heap.makeParts(configuration.settings)
     } catch {
       throw .platform(error)
     }
@@ -52,14 +51,27 @@ public final class Heap: Sendable {
     }
   }
 
-  private static func makeCore(_ settings: Settings) throws(PlatformError) -> HeapCore {
+  private static func makeParts(_ settings: Settings) throws(PlatformError) -> (HeapCore, HeapServices) {
+    try ForkedChild.prepare()
+    try ThreadExit.prepare()
     try Reservation.prepare(bytes: Int(clamping: settings.reserveBytes))
+    let core = try makeCore(settings)
+    do throws(PlatformError) {
+      return (core, try HeapServices(core: core, settings: settings))
+    } catch {
+      core.deallocate()
+      throw error
+    }
+  }
+
+  private static func makeCore(_ settings: Settings) throws(PlatformError) -> HeapCore {
     let processors = try Processors.current().available
+    let grey = try GreyPool()
     let state = UnsafeMutablePointer<HeapState>.allocate(capacity: 1)
     state.initialize(
       to: HeapState(
         settings: settings, processors: settings.maxProcessors.map { min(Double($0), processors) } ?? processors,
-        mostArenas: Int(clamping: settings.reserveBytes) / Geometry.arenaBytes))
+        mostArenas: Int(clamping: settings.reserveBytes) / Geometry.arenaBytes, grey: grey))
     return HeapCore(state: state)
   }
 
@@ -75,6 +87,7 @@ public final class Heap: Sendable {
   }
 
   deinit {
+    if ForkedChild.isThisProcess { return }
     let state = core.state
     state.pointee.stopping.store(true, ordering: .releasing)
     state.pointee.wakeCollector.signalAll()
@@ -90,8 +103,7 @@ public final class Heap: Sendable {
     } catch {
       StandardError.write("tricolor: returning a heap's memory: \(error)\n")
     }
-    state.deinitialize(count: 1)
-    state.deallocate()
+    core.deallocate()
   }
 
   // MARK: Entering
@@ -109,7 +121,7 @@ public final class Heap: Sendable {
 
   @usableFromInline @inline(never)
   func enter() -> Mutator {
-    let mutator = ThreadRecords.record(for: core) ?? core.attach()
+    let mutator = ThreadRecords.record(for: core) ?? attachOrEnd()
     mutator.state.pointee.depth += 1
     if mutator.state.pointee.depth == 1 {
       mutator.resume(from: MutatorStatus.outside)
@@ -117,6 +129,28 @@ public final class Heap: Sendable {
       guard mutator.isRunning else { fatalError("tricolor: withMutator in a blocking region of the same heap") }
     }
     return Mutator(mutator)
+  }
+
+  private func attachOrEnd() -> MutatorCore {
+    do throws(PlatformError) {
+      return try core.attach()
+    } catch {
+      fatalError("tricolor: a thread cannot enter the heap: \(error); Heap.attachThread throws this instead")
+    }
+  }
+
+  /// Attaches the calling thread, as its first `withMutator` does, which has no way to fail and ends the program when the system
+  /// refuses. Does nothing in a thread that is attached. The thread detaches when it ends.
+  ///
+  /// - Throws: when there is no memory for the thread's record (216 KiB of addresses), or the system does not tell where the
+  ///   thread's stack is.
+  public func attachThread() throws(HeapError) {
+    if ThreadRecords.record(for: core) != nil { return }
+    do throws(PlatformError) {
+      _ = try core.attach()
+    } catch {
+      throw .platform(error)
+    }
   }
 
   @usableFromInline @inline(never)
@@ -130,6 +164,7 @@ public final class Heap: Sendable {
 
   /// Runs a cycle that begins after this call and returns when it has ended and been swept: garbage of before the call is gone.
   public func collect() {
+    ForkedChild.refuse()
     ThreadRecords.whileParked { core.collectAndWait() }
   }
 
@@ -151,8 +186,12 @@ public final class Heap: Sendable {
 
   /// The settings in force. Setting applies them at once; size of the reservation and debug switches are fixed at the start.
   public var configuration: Configuration {
-    get { Configuration(settings: services.settings.withLock { $0 }) }
+    get {
+      ForkedChild.refuse()
+      return Configuration(settings: services.settings.withLock { $0 })
+    }
     set {
+      ForkedChild.refuse()
       services.settings.withLock { $0 = newValue.settings }
       services.applySettings()
     }
@@ -164,7 +203,10 @@ public final class Heap: Sendable {
   public var events: AsyncStream<CycleEvent> { services.makeEventStream() }
 
   /// A reading of the heap's counters. Costs some microseconds.
-  public var statistics: HeapStatistics { core.readStatistics(services) }
+  public var statistics: HeapStatistics {
+    ForkedChild.refuse()
+    return core.readStatistics(services)
+  }
 
   /// The heap that `core` belongs to. Only for threads inside `withMutator`, for which it is alive.
   static func object(of core: HeapCore) -> Heap {

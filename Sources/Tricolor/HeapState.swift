@@ -41,7 +41,7 @@ struct HeapState: ~Copyable {
   /// The lane whose unswept blocks mutators help with.
   let sweepCursor = Atomic<Int>(0)
 
-  var grey = GreyPool()
+  var grey: GreyPool
   var blocks: BlockAllocator
   let lanes: UnsafeMutablePointer<Lane>
   var roots = RootTable()
@@ -67,7 +67,8 @@ struct HeapState: ~Copyable {
   let processors: Double
   let startTime = Clock.monotonic()
 
-  init(settings: Settings, processors: Double, mostArenas: Int) {
+  init(settings: Settings, processors: Double, mostArenas: Int, grey: consuming GreyPool) {
+    self.grey = grey
     blocks = BlockAllocator(mostArenas: mostArenas)
     lanes = .allocate(capacity: Geometry.mostLanes)
     for lane in 0..<Geometry.mostLanes { (lanes + lane).initialize(to: Lane()) }
@@ -90,6 +91,12 @@ struct HeapState: ~Copyable {
 /// A handle to a heap's state.
 struct HeapCore: Equatable, @unchecked Sendable {
   let state: UnsafeMutablePointer<HeapState>
+
+  /// Frees the state of a heap that has no threads any more, or never had.
+  func deallocate() {
+    state.deinitialize(count: 1)
+    state.deallocate()
+  }
 
   var phase: Phase { Phase(rawValue: state.pointee.phase.load(ordering: .acquiring)) ?? .idle }
   /// Whether grey work is accepted: from arming until marking ends with the quiet round.

@@ -60,6 +60,9 @@ import Synchronization
   /// Lanes (pairs of layout and cell size) that the process has made.
   public static var laneCount: Int { LayoutTable.laneCount }
 
+  /// How often grey work found no memory and objects were marked without being scanned.
+  public var markStackOverflows: Int { core.state.pointee.grey.overflows.load(ordering: .relaxed) }
+
   /// Bytes of a block, the unit that memory is taken in.
   public static var blockBytes: Int { Geometry.blockBytes }
 

@@ -11,7 +11,7 @@ final class KernelFile: Sendable {
   private let descriptor: Int32
 
   init(_ path: String) throws(PlatformError) {
-    descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    descriptor = KernelFile.openForReading(path)
     guard descriptor >= 0 else { throw PlatformError(call: "open of \(path)", code: errno) }
   }
 
@@ -32,14 +32,16 @@ final class KernelFile: Sendable {
     var span = storage.mutableSpan
     return span.withUnsafeMutableBytes { buffer in
       var got = 0
-      repeat { got = pread(descriptor, buffer.baseAddress!, buffer.count, 0) } while got < 0 && errno == EINTR
+      repeat {
+        got = FaultInjection.allows(.readFile) ? pread(descriptor, buffer.baseAddress!, buffer.count, 0) : -1
+      } while got < 0 && errno == EINTR
       return got <= 0 ? nil : body(UnsafeRawBufferPointer(rebasing: buffer[..<got]))
     }
   }
 
   /// The file's whole text; nil when there is no such file, or it is not shown to this process.
   static func text(_ path: String) throws(PlatformError) -> String? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = openForReading(path)
     guard descriptor >= 0 else {
       if meansAbsent(errno) { return nil }
       throw PlatformError(call: "open of \(path)", code: errno)
@@ -48,7 +50,7 @@ final class KernelFile: Sendable {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 16 << 10)
     while true {
-      let got = Glibc.read(descriptor, &chunk, chunk.count)
+      let got = FaultInjection.allows(.readFile) ? Glibc.read(descriptor, &chunk, chunk.count) : -1
       if got < 0 && errno == EINTR { continue }
       if got < 0 && meansAbsent(errno) { return nil }
       guard got >= 0 else { throw PlatformError(call: "read of \(path)", code: errno) }
@@ -73,6 +75,11 @@ final class KernelFile: Sendable {
   }
 
   static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+  /// A descriptor, or -1 with errno set.
+  private static func openForReading(_ path: String) -> Int32 {
+    FaultInjection.allows(.openFile) ? open(path, O_RDONLY | O_CLOEXEC) : -1
+  }
 
   private static func meansAbsent(_ code: Int32) -> Bool {
     [ENOENT, ENOTDIR, ENODEV, EOPNOTSUPP, EACCES].contains(code)

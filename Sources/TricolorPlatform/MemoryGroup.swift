@@ -8,6 +8,8 @@
 // "Unlimited" is the word max, or on version 1 the largest multiple of the page size below 2^63, which differs with the page
 // size. Limits above the machine's memory are cut to it.
 
+import Synchronization
+
 /// The limits and figures of the memory control group that the process is in. Safe from any thread but for `refresh`.
 public struct MemoryGroup: Sendable {
   /// Whose figures to read.
@@ -90,8 +92,8 @@ extension MemoryGroup {
   /// All descriptors of one look-up.
   private final class State: Sendable {
     private struct Limits {
-      let hard: KernelFile?
-      let soft: KernelFile?
+      let hard: LimitFile?
+      let soft: LimitFile?
     }
 
     let own: GroupCounters
@@ -108,7 +110,7 @@ extension MemoryGroup {
       var smallest: (limit: Int64, directory: String)? = nil
       for directory in chain.directories {
         let limits = try State.limits(of: directory, version: chain.version, isOwn: levels.isEmpty)
-        if let limit = State.limit(limits.hard, unlimited: unlimited), limit < smallest?.limit ?? .max {
+        if let limit = limits.hard?.value(), limit < unlimited, limit < smallest?.limit ?? .max {
           smallest = (limit, directory)
         }
         levels.append(limits)
@@ -130,16 +132,13 @@ extension MemoryGroup {
 
     func hardLimit() -> Int64? {
       var smallest = own.version == .v1 ? own.hierarchicalLimit() ?? .max : .max
-      if smallest >= unlimited { smallest = .max }
-      for level in levels {
-        smallest = min(smallest, State.limit(level.hard, unlimited: unlimited) ?? .max)
-      }
-      return smallest == .max ? nil : min(smallest, memoryTotal ?? .max)
+      for level in levels { smallest = min(smallest, level.hard?.value() ?? .max) }
+      return smallest >= unlimited ? nil : min(smallest, memoryTotal ?? .max)
     }
 
     func softLimit() -> Int64? {
-      let limits = levels.lazy.compactMap { State.limit($0.soft, unlimited: self.unlimited) }
-      return limits.min().map { min($0, memoryTotal ?? .max) }
+      let smallest = levels.reduce(.max) { min($0, $1.soft?.value() ?? .max) }
+      return smallest >= unlimited ? nil : min(smallest, memoryTotal ?? .max)
     }
 
     /// The limit files of one group. A version 1 group that does not count the groups below it limits only itself.
@@ -151,22 +150,35 @@ extension MemoryGroup {
         if !isOwn, try KernelFile.text(directory + "/memory.use_hierarchy")?.first == "0" {
           return Limits(hard: nil, soft: nil)
         }
-        return Limits(hard: try KernelFile.ifPresent(directory + "/memory.limit_in_bytes"), soft: nil)
+        return Limits(hard: try LimitFile.ifPresent(directory + "/memory.limit_in_bytes"), soft: nil)
       case .v2:
         return Limits(
-          hard: try KernelFile.ifPresent(directory + "/memory.max"),
-          soft: try KernelFile.ifPresent(directory + "/memory.high"))
+          hard: try LimitFile.ifPresent(directory + "/memory.max"),
+          soft: try LimitFile.ifPresent(directory + "/memory.high"))
       }
     }
+  }
+}
 
-    /// The number in a limit file; nil for "max", the largest page multiple, and what is too large to count.
-    private static func limit(_ file: KernelFile?, unlimited: Int64) -> Int64? {
-      let value = file?.read { text in
-        var index = 0
-        return TextScan.number(text, at: &index)
-      }
-      guard let value, value < unlimited else { return nil }
-      return value
+/// A file that holds a limit. A read that fails answers what the last one read: a limit must not vanish because of one.
+private final class LimitFile: Sendable {
+  private let file: KernelFile
+  private let last = Atomic<Int64>(.max)
+
+  private init(_ file: KernelFile) { self.file = file }
+
+  static func ifPresent(_ path: String) throws(PlatformError) -> LimitFile? {
+    try KernelFile.ifPresent(path).map { LimitFile($0) }
+  }
+
+  /// The number in the file; the largest for "max" and for what is too large to count.
+  func value() -> Int64 {
+    let read = file.read { text in
+      var index = 0
+      return TextScan.number(text, at: &index) ?? .max
     }
+    guard let read else { return last.load(ordering: .relaxed) }
+    last.store(read, ordering: .relaxed)
+    return read
   }
 }

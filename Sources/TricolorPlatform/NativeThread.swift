@@ -40,7 +40,9 @@ public struct NativeThread: Sendable {
 
     let entry = Unmanaged.passRetained(Entry(name: name, priority: priority, body: body))
     var handle = pthread_t()
-    let code = pthread_create(&handle, &attributes, { runEntry($0) }, entry.toOpaque())
+    let code =
+      FaultInjection.allows(.startThread)
+      ? pthread_create(&handle, &attributes, { runEntry($0) }, entry.toOpaque()) : errno
     guard code == 0 else {
       entry.release()
       let place = processors.map { " on processors \($0)" } ?? ""
@@ -57,6 +59,15 @@ public struct NativeThread: Sendable {
 
   /// The kernel's number for the calling thread, as in /proc/self/task.
   public static var currentID: Int32 { tricolor_thread_id() }
+
+  /// The highest address of the calling thread's stack.
+  ///
+  /// - Throws: where the system does not say.
+  public static func currentStackBase() throws(PlatformError) -> UInt {
+    let base = FaultInjection.allows(.findStack) ? tricolor_find_stack_base() : 0
+    guard base != 0 else { throw PlatformError(call: "finding the stack of thread \(currentID)", code: errno) }
+    return base
+  }
 
   /// How often the kernel refused a change of priority since the process began.
   public static var refusedPriorities: Int { refused.load(ordering: .relaxed) }

@@ -28,7 +28,8 @@ enum NodePolicy {
       mask[node / UInt.bitWidth] |= 1 << UInt(node % UInt.bitWidth)
     }
     // The kernel takes one off the number of bits.
-    guard mbind(start, UInt(bytes), mode, &mask, UInt(capacity + 1), 0) == 0 else {
+    guard FaultInjection.allows(.bindMemory), mbind(start, UInt(bytes), mode, &mask, UInt(capacity + 1), 0) == 0
+    else {
       throw PlatformError(call: "mbind of \(describe(bytes: bytes)) to nodes \(nodes)", code: errno)
     }
   }

@@ -115,6 +115,7 @@ public final class RunContext: Sendable {
     _ body: @Sendable (Client, Mutator) throws -> Part
   ) {
     do {
+      try heap.attachThread()
       let (part, histograms) = try heap.withMutator { mutator in
         let client = Client(
           index: index, seed: self.seed, quota: quota, kinds: self.kinds.count, signals: self.signals, counter: counter,

@@ -161,7 +161,7 @@ extension HeapCore {
   /// Makes the values of all waiting ephemerons grey whose keys are marked. After this pass markers find the others by themselves.
   func resolveEphemerons() {
     if state.pointee.ephemerons.waiting.load(ordering: .relaxed) == 0 { return }
-    var chunk = state.pointee.grey.emptyChunk()
+    var chunk: UnsafeMutablePointer<GreyChunk>? = nil
     state.pointee.ephemerons.takeMarked { ephemeron in
       let value = tricolor_load_word(ephemeron + WeakCell.valueOffset)
       if value != 0 { append(value, to: &chunk) }
@@ -190,7 +190,7 @@ extension HeapCore {
     if word == 0 || addressMap.isMarked(word) { return word }
     let phase = self.phase
     if phase == .clearing { return 0 }
-    if isMarking && !Mutation.weakLoadNotShading.isOn { state.pointee.grey.add(edge: word) }
+    if isMarking && !Mutation.weakLoadNotShading.isOn { shade(word) }
     return word
   }
 }

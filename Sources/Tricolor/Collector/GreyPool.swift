@@ -42,15 +42,23 @@ struct GreyPool: ~Copyable {
   private var wasAdded = false
   /// Whether markers look newly marked objects up as keys of ephemerons (Ephemerons.swift). Read by a marker when it enters.
   var looksUpKeys = false
+  /// Whether entries were lost since the heap was last walked (Overflow.swift), and how often that happened.
+  private var hasOverflowed = false
+  let overflows = Atomic<Int>(0)
   private var empties: UnsafeMutablePointer<GreyChunk>? = nil
   private var slabs: UnsafeMutablePointer<UnsafeMutableRawPointer>
-  private var slabCount = 0
+  private var slabCount = 1
   /// Bytes of the newest slab that chunks have been cut from; a slab is cut as needed, so that untouched pages cost nothing.
   private var uncut = 0
   /// Bytes mapped for chunks: part of the process's non-heap memory.
-  let mappedBytes = Atomic<Int>(0)
+  let mappedBytes = Atomic<Int>(GreyPool.slabBytes)
 
-  init() { slabs = .allocate(capacity: GreyPool.mostSlabs) }
+  /// A pool with its first slab, which it keeps.
+  init() throws(PlatformError) {
+    let first = try AddressSpace.map(bytes: GreyPool.slabBytes)
+    slabs = .allocate(capacity: GreyPool.mostSlabs)
+    slabs[0] = first
+  }
 
   deinit {
     for i in 0..<slabCount { AddressSpace.unreserve(slabs[i], bytes: GreyPool.slabBytes) }
@@ -71,7 +79,7 @@ struct GreyPool: ~Copyable {
   mutating func beginRound(lookUpKeys: Bool) -> Bool {
     lock.lock()
     defer { lock.unlock() }
-    guard pooled == nil && active == 0 else { return false }
+    guard pooled == nil && active == 0 && !hasOverflowed else { return false }
     if lookUpKeys && !Mutation.noKeyLookup.isOn { looksUpKeys = true }
     wasAdded = false
     return true
@@ -131,37 +139,57 @@ struct GreyPool: ~Copyable {
     if finished { changed.signalAll() } else { announce() }
   }
 
-  /// An empty chunk for somebody who is not a marker (a barrier buffer, a stack scan); give it back by `add`.
-  mutating func emptyChunk() -> UnsafeMutablePointer<GreyChunk> {
+  /// An empty chunk; nil when the system gives no memory. Who is not a marker (a barrier buffer, a stack scan) gives it back by `add`.
+  mutating func emptyChunk() -> UnsafeMutablePointer<GreyChunk>? {
     lock.lock()
     defer { lock.unlock() }
     return takeEmpty()
   }
 
-  /// Adds what a barrier buffer, a stack or the roots held. Notes that grey work was found.
-  mutating func add(_ chunk: UnsafeMutablePointer<GreyChunk>) {
-    let found = chunk.pointee.count > 0
+  /// Adds what a barrier buffer, a stack or the roots held, if anything. Notes that grey work was found.
+  mutating func add(_ chunk: UnsafeMutablePointer<GreyChunk>?) {
+    guard let chunk else { return }
     lock.lock()
-    if found {
-      pool(chunk)
-      wasAdded = true
-    } else {
-      keepEmpty(chunk)
-    }
+    pool(chunk)
+    wasAdded = true
     lock.unlock()
-    if found { announce() }
+    announce()
   }
 
-  /// Adds one edge: what a dropped root held, what a weak load found.
-  mutating func add(edge: UInt) {
+  /// Objects are marked and not scanned, and no entry says which. After their marks are set.
+  mutating func noteOverflow() {
+    overflows.wrappingAdd(1, ordering: .relaxed)
     lock.lock()
-    if pooled == nil || pooled!.pointee.count == GreyChunk.capacity { pool(takeEmpty()) }
-    let chunk = pooled!
+    hasOverflowed = true
+    wasAdded = true
+    lock.unlock()
+  }
+
+  /// If entries were lost and nothing else is grey: becomes active with an empty chunk, to walk the heap; the loss counts as made up
+  /// for from here on. Nil also while all chunks are with mutators that are about to give them back.
+  mutating func enterAfterOverflow() -> UnsafeMutablePointer<GreyChunk>? {
+    lock.lock()
+    defer { lock.unlock() }
+    guard hasOverflowed && pooled == nil && active == 0, let chunk = takeEmpty() else { return nil }
+    hasOverflowed = false
+    active += 1
+    return chunk
+  }
+
+  /// Adds one edge: what a dropped root held, what a weak load found. False when there is no chunk for it.
+  mutating func add(edge: UInt) -> Bool {
+    lock.lock()
+    if pooled == nil || pooled!.pointee.count == GreyChunk.capacity, let empty = takeEmpty() { pool(empty) }
+    guard let chunk = pooled, chunk.pointee.count < GreyChunk.capacity else {
+      lock.unlock()
+      return false
+    }
     GreyChunk.entries(chunk)[chunk.pointee.count] = edge
     chunk.pointee.count += 1
     wasAdded = true
     lock.unlock()
     announce()
+    return true
   }
 
   /// Makes sure that the first chunks of a cycle, which mutators take while they are held, cost them no page fault.
@@ -170,7 +198,7 @@ struct GreyPool: ~Copyable {
     defer { lock.unlock() }
     var taken: UnsafeMutablePointer<GreyChunk>? = nil
     for _ in 0..<chunks {
-      let chunk = takeEmpty()
+      guard let chunk = takeEmpty() else { break }
       for offset in stride(from: 4096, to: GreyChunk.bytes, by: 4096) {
         UnsafeMutableRawPointer(chunk).storeBytes(of: 0, toByteOffset: offset, as: UInt.self)
       }
@@ -187,7 +215,7 @@ struct GreyPool: ~Copyable {
   mutating func trim() {
     lock.lock()
     defer { lock.unlock() }
-    precondition(pooled == nil && active == 0, "grey chunks are trimmed only when nothing is grey")
+    precondition(pooled == nil && active == 0 && !hasOverflowed, "grey chunks are trimmed only when nothing is grey")
     guard slabCount > 1 else { return }
     for i in 1..<slabCount { AddressSpace.unreserve(slabs[i], bytes: GreyPool.slabBytes) }
     slabCount = 1
@@ -212,32 +240,30 @@ struct GreyPool: ~Copyable {
     empties = chunk
   }
 
-  private mutating func takeEmpty() -> UnsafeMutablePointer<GreyChunk> {
+  private mutating func takeEmpty() -> UnsafeMutablePointer<GreyChunk>? {
     if let chunk = empties {
       empties = chunk.pointee.next
       chunk.pointee.count = 0
       return chunk
     }
-    if slabCount == 0 || uncut == GreyPool.slabBytes { grow() }
+    if uncut == GreyPool.slabBytes && !grow() { return nil }
     let chunk = (slabs[slabCount - 1] + uncut).assumingMemoryBound(to: GreyChunk.self)
     uncut += GreyChunk.bytes
     chunk.pointee.count = 0
     return chunk
   }
 
-  /// Maps another slab. Without room for grey work a cycle can neither go on nor be abandoned (the mutators' barriers rely on
-  /// it), so running out of address space here is fatal, with a message.
-  private mutating func grow() {
-    precondition(slabCount < GreyPool.mostSlabs, "grey set exceeds \(GreyPool.mostSlabs) MiB")
-    do {
-      let slab = try AddressSpace.reserve(bytes: GreyPool.slabBytes, alignment: AddressSpace.pageSize)
-      try AddressSpace.commit(slab, bytes: GreyPool.slabBytes)
-      slabs[slabCount] = slab
-      slabCount += 1
-      uncut = 0
-      mappedBytes.store(slabCount * GreyPool.slabBytes, ordering: .relaxed)
+  /// Maps another slab; false when the system refuses, or the pool has as many as it may.
+  private mutating func grow() -> Bool {
+    guard slabCount < GreyPool.mostSlabs else { return false }
+    do throws(PlatformError) {
+      slabs[slabCount] = try AddressSpace.map(bytes: GreyPool.slabBytes)
     } catch {
-      fatalError("tricolor: no memory for the collector's mark stack: \(error)")
+      return false
     }
+    slabCount += 1
+    uncut = 0
+    mappedBytes.store(slabCount * GreyPool.slabBytes, ordering: .relaxed)
+    return true
   }
 }

@@ -81,6 +81,7 @@ extension HeapCore {
 extension MutatorCore {
   /// The slow path of a poll: answers the posted handshake, if any.
   @inline(never) func answerPoll() {
+    ForkedChild.refuse()
     if state.pointee.answered.load(ordering: .relaxed)
       != heap.state.pointee.request.load(ordering: .sequentiallyConsistent)
     {
@@ -200,6 +201,7 @@ extension MutatorCore {
   }
 
   @inline(never) private func waitUntilReleased(_ away: UInt32) {
+    ForkedChild.refuse()
     let began = Clock.monotonic()
     while !state.pointee.status.compareExchange(
       expected: away, desired: MutatorStatus.running, ordering: .sequentiallyConsistent

@@ -17,6 +17,12 @@ struct MarkTally {
   var work = 0
   var bytes = 0
   var objects = 0
+
+  mutating func add(_ other: MarkTally) {
+    work += other.work
+    bytes += other.bytes
+    objects += other.objects
+  }
 }
 
 /// One marker at work: a chunk of grey entries and a prefetch ring. Lives on its thread's stack during one `mark` call.
@@ -37,6 +43,8 @@ struct Marker {
   private var ceiling: UnsafeMutablePointer<UInt>
   private var top: UnsafeMutablePointer<UInt>
   private(set) var tally = MarkTally()
+  /// Whether weak references and ephemerons are traced as strong ones: only while the heap is walked (Overflow.swift).
+  private var tracesWeak = false
   private let looksUpKeys: Bool
 
   /// What a budget is spent on: bytes scanned, and a granule for every object, so that leaves are not free.
@@ -45,6 +53,11 @@ struct Marker {
   /// Becomes an active marker of `heap`; nil when there is no grey work to take.
   init?(_ heap: HeapCore) {
     guard let chunk = heap.state.pointee.grey.enter() else { return nil }
+    self.init(heap, holding: chunk)
+  }
+
+  /// An active marker of `heap` that holds `chunk`.
+  init(_ heap: HeapCore, holding chunk: UnsafeMutablePointer<GreyChunk>) {
     self.heap = heap
     self.chunk = chunk
     looksUpKeys = heap.state.pointee.grey.looksUpKeys
@@ -65,6 +78,27 @@ struct Marker {
         drain(ring, budget: budget)
       } while cost < budget && refill()
     }
+    leave()
+  }
+
+  /// Scans every marked object again, marks what that finds, and leaves the pool.
+  mutating func runOverMarkedObjects() {
+    tracesWeak = true
+    withUnsafeTemporaryAllocation(of: UInt.self, capacity: Marker.ringSize) { ring in
+      let ring = ring.baseAddress!
+      ring.initialize(repeating: 0, count: Marker.ringSize)
+      heap.forEachMarkedObject { object in
+        // Counted when it was marked.
+        let counted = tally
+        scan(object, map.scanWords[map.block(of: object)])
+        tally = counted
+        drain(ring, budget: .max)
+      }
+    }
+    leave()
+  }
+
+  private mutating func leave() {
     chunk.pointee.count = top - floor
     Delay.point()
     // Before leaving: when nobody is active the cycle ends, and all that was marked must have been counted by then.
@@ -256,14 +290,16 @@ struct Marker {
     }
   }
 
-  private func findWeak(_ cell: UInt) {
+  private mutating func findWeak(_ cell: UInt) {
     let target = tricolor_load_word(cell)
+    if tracesWeak { return push(target) }
     if target != 0 && !map.isMarked(target) { heap.state.pointee.ephemerons.addWeak(cell) }
   }
 
   private mutating func findEphemeron(_ ephemeron: UInt) {
     let key = tricolor_load_word(ephemeron)
     if key == 0 { return }
+    if tracesWeak { push(key) }
     if map.isMarked(key) || !heap.state.pointee.ephemerons.add(ephemeron, key: key) { pushValue(of: ephemeron) }
   }
 
@@ -289,7 +325,9 @@ struct Marker {
 
   /// Gives the older half of a full stack to the pool, for others or for later. Half, so that a stack that moves about the
   /// chunk's edge does not trade chunks at every step.
-  @inline(never) private mutating func spill() { giveOlderHalf() }
+  @inline(never) private mutating func spill() {
+    if !giveOlderHalf() { forgetOlderHalf() }
+  }
 
   /// Takes more work when the stack is empty; false when there is none.
   private mutating func refill() -> Bool {
@@ -311,22 +349,60 @@ struct Marker {
     guard heap.state.pointee.grey.hungry.load(ordering: .relaxed) > 0 else { return }
     let count = top - floor
     guard count >= 64 else { return }
-    giveOlderHalf()
+    _ = giveOlderHalf()
   }
 
-  /// Pools the older half of the stack and goes on with the younger one in a chunk of its own.
-  private mutating func giveOlderHalf() {
-    let count = top - floor
-    var half = count / 2
-    if floor[half] & 1 != 0 { half += 1 }
-    let rest = count - half
-    let other = heap.state.pointee.grey.emptyChunk()
+  /// Pools the older half of the stack and goes on with the younger one in a chunk of its own; false when there is none to be had.
+  private mutating func giveOlderHalf() -> Bool {
+    guard let other = heap.state.pointee.grey.emptyChunk() else { return false }
+    let half = middle
+    let rest = top - floor - half
     GreyChunk.entries(other).update(from: floor + half, count: rest)
     other.pointee.count = rest
     chunk.pointee.count = half
     let given = chunk
     take(other)
     heap.state.pointee.grey.give(given)
+    return true
+  }
+
+  /// Half the stack's entries, no pair split.
+  private var middle: Int {
+    let half = (top - floor) / 2
+    return floor[half] & 1 != 0 ? half + 1 : half
+  }
+
+  /// Makes room on a full stack without a chunk: drops edges to what is marked already, and if that is not enough, marks the objects
+  /// of the older half without scanning them (Overflow.swift). The rest of an array that is dropped is found by the same walk.
+  private mutating func forgetOlderHalf() {
+    dropMarked()
+    if top - floor <= GreyChunk.capacity / 2 { return }
+    let half = middle
+    var entry = 0
+    while entry < half {
+      let isPair = floor[entry + 1] & 1 != 0
+      if !isPair && map.mark(floor[entry]) { tally.add(map.tally(of: floor[entry])) }
+      entry += isPair ? 2 : 1
+    }
+    let rest = top - floor - half
+    floor.update(from: floor + half, count: rest)
+    top = floor + rest
+    heap.state.pointee.grey.noteOverflow()
+  }
+
+  private mutating func dropMarked() {
+    var kept = floor
+    var entry = floor
+    while entry < top {
+      let isPair = entry + 1 < top && entry[1] & 1 != 0
+      if isPair || !map.isMarked(entry[0]) {
+        kept[0] = entry[0]
+        if isPair { kept[1] = entry[1] }
+        kept += isPair ? 2 : 1
+      }
+      entry += isPair ? 2 : 1
+    }
+    top = kept
   }
 }
 

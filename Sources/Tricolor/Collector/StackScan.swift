@@ -10,7 +10,7 @@ extension HeapCore {
   /// Adds the unmarked cells that words of [start, end) point to to the grey set.
   @inline(never) func scanStack(from start: UInt, to end: UInt) {
     let map = addressMap
-    var chunk = state.pointee.grey.emptyChunk()
+    var chunk: UnsafeMutablePointer<GreyChunk>? = nil
     var address = (start + 7) & ~7
     while address + 8 <= end {
       let word = tricolor_load_word(address)
@@ -24,12 +24,13 @@ extension HeapCore {
     state.pointee.grey.add(chunk)
   }
 
-  /// Puts one edge in `chunk`, handing it over and taking another when it is full.
-  @inline(__always) func append(_ edge: UInt, to chunk: inout UnsafeMutablePointer<GreyChunk>) {
-    if chunk.pointee.count == GreyChunk.capacity {
+  /// Puts one edge in `chunk`, taking one at first, and another when it is full.
+  @inline(__always) func append(_ edge: UInt, to chunk: inout UnsafeMutablePointer<GreyChunk>?) {
+    if chunk == nil || chunk!.pointee.count == GreyChunk.capacity {
       state.pointee.grey.add(chunk)
       chunk = state.pointee.grey.emptyChunk()
     }
+    guard let chunk else { return markUnscanned(edge) }
     GreyChunk.entries(chunk)[chunk.pointee.count] = edge
     chunk.pointee.count += 1
   }

@@ -77,12 +77,17 @@ enum Reservation {
   private static func reserve(bytes requested: Int, into table: inout Table) throws(PlatformError) {
     let arenas = max(1, requested / Geometry.arenaBytes)
     let bytes = arenas * Geometry.arenaBytes
-    let base = try AddressSpace.reserve(bytes: bytes, alignment: Geometry.arenaBytes)
+    let blocks = bytes / Geometry.blockBytes
     let page = AddressSpace.pageSize
-    addressMap.markBits = try side(bytes / 128, page)
-    addressMap.allocationBits = try side(bytes / 128, page)
-    addressMap.descriptors = try side(bytes / Geometry.blockBytes * MemoryLayout<BlockDescriptor>.stride, page)
-    addressMap.scanWords = try side(bytes / Geometry.blockBytes * 8, page)
+    let ranges = try reserve([
+      (bytes, Geometry.arenaBytes), (bytes / 128, page), (bytes / 128, page),
+      (blocks * MemoryLayout<BlockDescriptor>.stride, page), (blocks * 8, page),
+    ])
+    let base = ranges[0]
+    addressMap.markBits = side(ranges[1], bytes / 128)
+    addressMap.allocationBits = side(ranges[2], bytes / 128)
+    addressMap.descriptors = side(ranges[3], blocks * MemoryLayout<BlockDescriptor>.stride)
+    addressMap.scanWords = side(ranges[4], blocks * 8)
     let owners = UnsafeMutablePointer<UnsafeMutableRawPointer?>.allocate(capacity: arenas)
     owners.initialize(repeating: nil, count: arenas)
     addressMap.owners = owners
@@ -96,12 +101,27 @@ enum Reservation {
     AddressSpace.name(base, bytes: bytes, "tricolor heap")
   }
 
-  private static func side<T>(_ bytes: Int, _ page: Int) throws(PlatformError) -> UnsafeMutablePointer<T> {
-    let start = try AddressSpace.reserve(bytes: bytes, alignment: page)
-    return start.bindMemory(to: T.self, capacity: bytes / MemoryLayout<T>.stride)
+  /// Reserves ranges of the given sizes and alignments: all of them, or none.
+  private static func reserve(
+    _ wanted: [(bytes: Int, alignment: Int)]
+  ) throws(PlatformError) -> [UnsafeMutableRawPointer] {
+    var ranges: [UnsafeMutableRawPointer] = []
+    do throws(PlatformError) {
+      for (bytes, alignment) in wanted { ranges.append(try AddressSpace.reserve(bytes: bytes, alignment: alignment)) }
+      return ranges
+    } catch {
+      for (start, range) in zip(ranges, wanted) { AddressSpace.unreserve(start, bytes: range.bytes) }
+      throw error
+    }
+  }
+
+  private static func side<T>(_ start: UnsafeMutableRawPointer, _ bytes: Int) -> UnsafeMutablePointer<T> {
+    start.bindMemory(to: T.self, capacity: bytes / MemoryLayout<T>.stride)
   }
 
   /// Takes `count` adjacent arenas for `owner` and commits them with their side tables. Nil when the range is used up.
+  ///
+  /// - Throws: when the system refuses; then none is taken.
   static func takeArenas(_ count: Int, owner: UnsafeMutableRawPointer) throws(PlatformError) -> Int? {
     let first: Int? = table.withLock { table in
       guard let used = table.used else { return nil }
@@ -117,10 +137,14 @@ enum Reservation {
       return nil
     }
     guard let first else { return nil }
-    for arena in first..<first + count {
-      try commit(arena: arena)
-      addressMap.owners[arena] = owner
+    do throws(PlatformError) {
+      for arena in first..<first + count { try commit(arena: arena) }
+    } catch {
+      // What was committed has not been touched: it reads zero, and committing it again does nothing.
+      table.withLock { for arena in first..<first + count { $0.used![arena] = false } }
+      throw error
     }
+    for arena in first..<first + count { addressMap.owners[arena] = owner }
     return first
   }
 
@@ -131,7 +155,9 @@ enum Reservation {
     }
   }
 
-  /// Gives arenas back: their pages and side tables read zero afterwards.
+  /// Gives an arena back: its pages and side tables read zero afterwards.
+  ///
+  /// - Throws: when the system does not take pages back (they are locked in memory); then nobody will get the arena again.
   static func returnArena(_ arena: Int) throws(PlatformError) {
     let map = addressMap
     map.owners[arena] = nil

@@ -222,6 +222,7 @@ struct BlockAllocator: ~Copyable {
   /// adjacent blocks. Answers the bytes released. The lock is held for one 64-block word at a time.
   mutating func release(_ bytes: Int) throws(PlatformError) -> Int {
     var released = 0
+    defer { releasedBytes.wrappingAdd(released, ordering: .relaxed) }
     var arena = arenaCount - 1
     while arena >= 0 && released < bytes {
       for word in stride(from: Arena.words - 1, through: 0, by: -1) where released < bytes {
@@ -229,7 +230,6 @@ struct BlockAllocator: ~Copyable {
       }
       arena -= 1
     }
-    releasedBytes.wrappingAdd(released, ordering: .relaxed)
     return released
   }
 
@@ -254,14 +254,32 @@ struct BlockAllocator: ~Copyable {
   }
 
   /// Gives all arenas back to the process's reservation. The heap is unusable afterwards.
+  ///
+  /// - Throws: the first refusal of the system to take pages back; the arenas it concerns stay unused from then on.
   mutating func close() throws(PlatformError) {
     lock.lock()
     defer { lock.unlock() }
-    for i in 0..<arenaCount { try Reservation.returnArena(arenas[i].index) }
+    var failure: PlatformError? = nil
+    for i in 0..<arenaCount {
+      do throws(PlatformError) {
+        try Reservation.returnArena(arenas[i].index)
+      } catch {
+        failure = failure ?? error
+      }
+    }
+    if let failure { throw failure }
   }
 
   /// Calls `body` with every arena. Only while no block is taken or given back.
   func forEachArena(_ body: (Arena) -> Void) {
     for i in 0..<arenaCount { body(arenas[i]) }
+  }
+
+  /// Calls `body` with the first block of every arena that there is now. At any time: arenas are never taken away.
+  func forEachFirstBlock(_ body: (Int) -> Void) {
+    lock.lock()
+    let count = arenaCount
+    lock.unlock()
+    for i in 0..<count { body(arenas[i].firstBlock) }
   }
 }

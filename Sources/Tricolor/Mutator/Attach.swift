@@ -12,24 +12,29 @@ import TricolorPlatform
 extension HeapCore {
   /// A record for the calling thread, in the registry and the thread's list. The thread is `outside`.
   ///
-  /// Running out of address space for a record of some hundred KiB is fatal: `withMutator` has no way to fail.
-  func attach() -> MutatorCore {
-    if tricolor_stack_base() == 0 { tricolor_set_stack_base(tricolor_find_stack_base()) }
+  /// - Throws: when the system has no memory for a record of some hundred KiB, or does not tell where the thread's stack is.
+  func attach() throws(PlatformError) -> MutatorCore {
+    ForkedChild.refuse()
+    if tricolor_stack_base() == 0 { tricolor_set_stack_base(try NativeThread.currentStackBase()) }
+    let mutator = try takeRecord()
+    do throws(PlatformError) {
+      try ThreadExit.arm(mutator)
+    } catch {
+      keep(mutator)
+      throw error
+    }
     // Another heap's hold may keep the lock, and wait for this thread.
     ThreadRecords.whileParked {
       LiveHeaps.lock.withLock { _ in
         ThreadRecords.dropOrphans()
-        register()
+        register(mutator)
       }
     }
-    let mutator = ThreadRecords.first!
-    ThreadExit.arm(mutator)
     return mutator
   }
 
   /// Puts a record of the calling thread in the registry and the thread's list. `LiveHeaps.lock` is held.
-  private func register() {
-    let mutator = takeRecord()
+  private func register(_ mutator: MutatorCore) {
     let record = mutator.state
     record.pointee.stackBase = tricolor_stack_base()
     record.pointee.threadID = NativeThread.currentID
@@ -46,17 +51,21 @@ extension HeapCore {
     ThreadRecords.first = mutator
   }
 
-  private func takeRecord() -> MutatorCore {
+  /// Pools a record that was taken and not used.
+  private func keep(_ mutator: MutatorCore) {
+    state.pointee.registryLock.lock()
+    mutator.state.pointee.nextInHeap = state.pointee.pooledMutators
+    state.pointee.pooledMutators = mutator
+    state.pointee.registryLock.unlock()
+  }
+
+  private func takeRecord() throws(PlatformError) -> MutatorCore {
     state.pointee.registryLock.lock()
     let pooled = state.pointee.pooledMutators
     if let pooled { state.pointee.pooledMutators = pooled.state.pointee.nextInHeap }
     state.pointee.registryLock.unlock()
     if let pooled { return pooled }
-    do {
-      return try MutatorCore.map(heap: self)
-    } catch {
-      fatalError("tricolor: no memory for a thread's mutator record: \(error)")
-    }
+    return try MutatorCore.map(heap: self)
   }
 
   /// The mode that goes with the handshake posted last. The registry lock is held.
@@ -118,17 +127,26 @@ extension HeapCore {
 
 /// Detaches an ending thread from every heap it entered that still exists.
 enum ThreadExit {
-  private static let key: pthread_key_t = {
-    var key = pthread_key_t()
-    let code = pthread_key_create(&key) { _ in detachAll() }
-    precondition(code == 0, "tricolor: no thread-specific key left (error \(code))")
-    return key
-  }()
+  private static let key = Mutex<ThreadKey?>(nil)
+
+  /// Makes the process's key, once.
+  ///
+  /// - Throws: when no key is left.
+  @discardableResult
+  static func prepare() throws(PlatformError) -> ThreadKey {
+    try key.withLock { known throws(PlatformError) in
+      if let known { return known }
+      let key = try ThreadKey { _ in ThreadExit.detachAll() }
+      known = key
+      return key
+    }
+  }
 
   /// Makes sure the calling thread detaches when it ends.
-  static func arm(_ mutator: MutatorCore) { pthread_setspecific(key, mutator.base) }
+  static func arm(_ mutator: MutatorCore) throws(PlatformError) { try prepare().set(mutator.base) }
 
   private static func detachAll() {
+    if ForkedChild.isThisProcess { return }
     LiveHeaps.lock.withLock { _ in
       while let mutator = ThreadRecords.first {
         ThreadRecords.first = mutator.state.pointee.nextInThread

@@ -31,7 +31,7 @@ extension MutatorCore {
     guard count > 0, heap.isMarking else { return }
     Delay.point()
     let map = addressMap
-    var chunk = heap.state.pointee.grey.emptyChunk()
+    var chunk: UnsafeMutablePointer<GreyChunk>? = nil
     for i in 0..<count {
       let edge = buffer[i]
       if !map.isMarked(edge) { heap.append(edge, to: &chunk) }

@@ -108,8 +108,7 @@ struct MutatorCore: Equatable {
 
   /// Maps a new record. Its run table reads zero: every run is empty.
   static func map(heap: HeapCore) throws(PlatformError) -> MutatorCore {
-    let base = try AddressSpace.reserve(bytes: mappedBytes, alignment: AddressSpace.pageSize)
-    try AddressSpace.commit(base, bytes: mappedBytes)
+    let base = try AddressSpace.map(bytes: mappedBytes)
     precondition(MemoryLayout<MutatorState>.size <= runsOffset)
     base.assumingMemoryBound(to: MutatorState.self).initialize(to: MutatorState(heap: heap))
     return MutatorCore(base: base)

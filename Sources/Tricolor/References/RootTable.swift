@@ -98,7 +98,7 @@ struct RootTable: ~Copyable {
 extension HeapCore {
   /// Makes everything that root handles hold grey (step 3, after every stack).
   func scanRoots() {
-    var chunk = state.pointee.grey.emptyChunk()
+    var chunk: UnsafeMutablePointer<GreyChunk>? = nil
     let map = addressMap
     state.pointee.roots.forEachReference { reference in
       if !map.isMarked(reference) { append(reference, to: &chunk) }
@@ -109,11 +109,12 @@ extension HeapCore {
   /// Frees a handle's slot, from any thread: shades what it held (the deletion half of the barrier, straight into the grey pool).
   /// The lock is held from the look at the phase to the end, so that marking cannot end in between.
   func dropRoot(_ slot: UnsafeMutablePointer<UInt>) {
+    if ForkedChild.isThisProcess { return }
     state.pointee.roots.lock.lock()
     defer { state.pointee.roots.lock.unlock() }
     let reference = tricolor_load_word(UInt(bitPattern: slot))
     if isMarking, reference != 0, !addressMap.isMarked(reference), !Mutation.droppedRootNotShaded.isOn {
-      state.pointee.grey.add(edge: reference)
+      shade(reference)
     }
     state.pointee.roots.give(slot)
   }
