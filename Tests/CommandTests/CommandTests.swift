@@ -21,17 +21,42 @@ struct CommandTests {
     #expect((report["seconds"] as? Double ?? 60) < 60)
   }
 
-  /// Waits until the run has begun: its client thread exists.
+  /// Each would run for hours. The large ones are interrupted while they prepare, the others at work.
+  static let longRuns: [[String]] = [
+    ["etcd", "--keys", "20000", "--value-size", "64", "--duration", "9000s"],
+    ["etcd", "--keys", "2000000", "--duration", "9000s"],
+    ["binary-trees", "--depth", "30"], ["graph", "--nodes", "100000000"],
+    ["graph", "--nodes", "1000", "--cycles", "1000000"],
+    ["latency", "--window", "1000", "--inserts", "1000000000"],
+    ["linked-list", "--nodes", "1000", "--lists", "100000000"],
+    ["large-objects", "--buffers", "100000000", "--bytes", "100000"],
+  ]
+
+  @Test("every workload can be interrupted, also while it prepares, and by two signals in a row", arguments: longRuns)
+  func interruptEndsEveryWorkload(_ arguments: [String]) throws {
+    let command = try Command(["run"] + arguments + ["--threads", "1", "--quiet", "--json", "-"])
+    try waitForProgress(command)
+    kill(command.process.processIdentifier, SIGTERM)
+    kill(command.process.processIdentifier, SIGINT)
+    kill(command.process.processIdentifier, SIGTERM)
+    let outcome = try command.finish()
+    #expect(outcome.exitCode == 0, "\(outcome.errors)")
+    let report = try object(outcome.output)
+    #expect(report["verified"] as? Bool == true)
+    #expect(try member("result", of: report)["interrupted"] as? Bool == true)
+  }
+
+  /// Waits until the run has begun: its reporter's thread exists.
   private func waitForProgress(_ command: Command) throws {
     let tasks = "/proc/\(command.process.processIdentifier)/task"
     for _ in 0..<1000 {
       let names = try FileManager.default.contentsOfDirectory(atPath: tasks).map {
         try String(contentsOfFile: "\(tasks)/\($0)/comm", encoding: .utf8)
       }
-      if names.contains("client-0\n") { return }
+      if names.contains("reporter\n") { return }
       usleep(10_000)
     }
-    Issue.record("no client thread came up within ten seconds")
+    Issue.record("no reporter came up within ten seconds")
   }
 
   @Test("--duration ends the run, --operations counts over all threads")

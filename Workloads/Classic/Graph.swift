@@ -52,18 +52,19 @@ public struct Graph: Workload {
     let seed = context.seed
     let parts = try context.runClients { client, mutator in
       context.phase("build")
-      let all = try build(seed: seed, mutator)
-      let before = check(all, mutator)
+      let all = try makeNodes(context, mutator)
+      let linked = link(all, seed: seed, context, mutator)
+      let before = check(all, count: linked, mutator)
       context.phase("collect")
       let forced = collect(context.heap, client)
       client.endMeasuring(mutator)
-      return (forced, before, after: check(all, mutator))
+      return (linked, forced, before, after: check(all, count: linked, mutator))
     }
-    let (forced, before, after) = parts[0]
+    let (linked, forced, before, after) = parts[0]
     return WorkloadResult(
       verified: after.intact && before == after,
       figures: [
-        "nodes": .integer(nodes), "shape": .string(shape.rawValue), "cycles": .integer(forced.cycles),
+        "nodes": .integer(linked), "shape": .string(shape.rawValue), "cycles": .integer(forced.cycles),
         "check": .unsigned(after.sum), "cycleSeconds": .float(Double(forced.nanoseconds) / 1e9),
         "cycleCPUNanoseconds": .unsigned(forced.cpu),
       ],
@@ -91,36 +92,33 @@ public struct Graph: Workload {
     return forced
   }
 
-  private func build(seed: UInt64, _ mutator: Mutator) throws(OutOfMemory) -> GraphNodes {
+  /// All nodes, as yet unlinked; fewer when the user interrupts.
+  private func makeNodes(_ context: RunContext, _ mutator: Mutator) throws(OutOfMemory) -> GraphNodes {
     let all = try mutator.makeArray(of: GraphNode.self, count: nodes)
-    for index in 0..<nodes {
+    for index in 0..<nodes where !context.isInterrupted {
       all[index] = try mutator.make(GraphNode(left: nil, right: nil, a: UInt64(index), b: ~UInt64(index)))
-    }
-    switch shape {
-    case .random: linkRandomly(all, seed: seed, mutator)
-    case .sequential: linkInOrder(all, mutator)
     }
     return all
   }
 
-  private func linkRandomly(_ all: GraphNodes, seed: UInt64, _ mutator: Mutator) {
+  /// Links the nodes in turn; how many there was time for before the user interrupted.
+  private func link(_ all: GraphNodes, seed: UInt64, _ context: RunContext, _ mutator: Mutator) -> Int {
     var random = SplitMix64(seed: seed)
     let count = UInt64(nodes)
     for index in 0..<nodes {
+      if context.isInterrupted { return index }
       mutator.poll()
       let node = all[index]!
-      node.left = all[Int(random.next() % count)]
-      node.right = all[Int(random.next() % count)]
+      switch shape {
+      case .random:
+        node.left = all[Int(random.next() % count)]
+        node.right = all[Int(random.next() % count)]
+      case .sequential:
+        node.left = all[(index + 1) % nodes]
+        node.right = all[(index + 2) % nodes]
+      }
     }
-  }
-
-  private func linkInOrder(_ all: GraphNodes, _ mutator: Mutator) {
-    for index in 0..<nodes {
-      mutator.poll()
-      let node = all[index]!
-      node.left = all[(index + 1) % nodes]
-      node.right = all[(index + 2) % nodes]
-    }
+    return nodes
   }
 
   private struct Check: Equatable {
@@ -128,11 +126,11 @@ public struct Graph: Workload {
     var intact = true
   }
 
-  /// Walks every node and both of its references: each must still hold the two words it was made with. The sum depends on
-  /// which nodes are referred to.
-  private func check(_ all: GraphNodes, _ mutator: Mutator) -> Check {
+  /// Walks the first `count` nodes and both references of each: all must still hold the two words they were made with. The sum depends
+  /// on which nodes are referred to.
+  private func check(_ all: GraphNodes, count: Int, _ mutator: Mutator) -> Check {
     var result = Check()
-    for index in 0..<nodes {
+    for index in 0..<count {
       mutator.poll()
       let node = all[index]!
       let left = node.left!

@@ -12,7 +12,7 @@ extension WorkDriver {
       let store = try EtcdStore(options.storeConfiguration, m)
       let partitions: [Partition]
       if let path = options.dumpPath {
-        partitions = try loadDump(path, options, seed: context.seed, store, m)
+        partitions = try loadDump(path, options, context, store, m)
       } else {
         partitions = shareOut(
           KeySpace(count: options.keys, meanValueBytes: options.valueBytes), options, seed: context.seed)
@@ -32,14 +32,14 @@ extension WorkDriver {
     return partitions
   }
 
-  /// Restores a dump into `store` and answers the clients of its keys.
-  static func loadDump(
-    _ path: String, _ options: EtcdStoreOptions, seed: UInt64, _ store: EtcdStore, _ m: Mutator
+  /// Restores a dump into `store`, as far as the user lets it, and answers the clients of its keys.
+  private static func loadDump(
+    _ path: String, _ options: EtcdStoreOptions, _ context: RunContext, _ store: EtcdStore, _ m: Mutator
   ) throws -> [Partition] {
     var reader = try DumpReader.open(path: path)
     let dumped = DumpedKeys()
     var tables = (0..<Partition.count).map { _ in [ShadowEntry]() }
-    while try reader.next() {
+    while try !context.isInterrupted && reader.next() {
       let record = reader.record
       try store.restore(
         RestoredKey(
@@ -54,7 +54,7 @@ extension WorkDriver {
           created: UInt32(truncatingIfNeeded: record.created)))
     }
     store.finishRestore(revision: reader.revision, m)
-    let partitions = shareOut(KeySpace(dumped), options, seed: seed)
+    let partitions = shareOut(KeySpace(dumped), options, seed: context.seed)
     for (partition, table) in zip(partitions, tables) {
       for entry in table { partition.shadow.set(entry) }
     }
