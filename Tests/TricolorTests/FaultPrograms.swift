@@ -96,9 +96,12 @@ struct Leftovers {
   let threads: Int
   let files: Int
   let mappings: Int
+  let addressBytes: Int
 
   static func now() -> Leftovers {
-    Leftovers(threads: count("/proc/self/task"), files: count("/proc/self/fd"), mappings: lines("/proc/self/maps"))
+    Leftovers(
+      threads: count("/proc/self/task"), files: count("/proc/self/fd"), mappings: lines("/proc/self/maps"),
+      addressBytes: pages() * AddressSpace.pageSize)
   }
 
   /// Waits until the process holds no more than `before`: a joined thread is listed for a moment longer. An alarm ends the wait.
@@ -117,6 +120,14 @@ struct Leftovers {
     var count = 0
     while readdir(stream) != nil { count += 1 }
     return count
+  }
+
+  private static func pages() -> Int {
+    guard let file = fopen("/proc/self/statm", "r") else { fatalError("no statm") }
+    defer { fclose(file) }
+    var pages = 0
+    precondition(withUnsafeMutablePointer(to: &pages) { withVaList([$0]) { vfscanf(file, "%ld", $0) } } == 1)
+    return pages
   }
 
   private static func lines(_ path: String) -> Int {

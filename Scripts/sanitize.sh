@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Runs tests under a tool that watches them: sanitize.sh address|thread|undefined|valgrind. Each builds in a folder of its own.
+#
+#   address    AddressSanitizer over the tests of heap, protocol, platform and pacing. Options, with their reasons:
+#              detect_stack_use_after_return=0: it moves locals into frames of its own on the heap, where the conservative scan
+#                does not look, so that live objects would be lost.
+#              detect_leaks=0: Swift's runtime and the tests' processes that end by exit leave metadata and globals behind.
+#   thread     ThreadSanitizer over the tests of protocol and threads, with Scripts/thread.supp, where each entry has its reason.
+#   undefined  every function of the C shims under clang's undefined behaviour sanitizer.
+#   valgrind   memcheck on the undefined target's program and on a single-threaded run in a reserve that valgrind can map.
+#
+# FILTER replaces the tests that are run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export SWIFT_BACKTRACE=enable=no
+SWIFT=${SWIFT:-swift}
+CLANG=${CLANG:-$(dirname "$(readlink -f "$(command -v "$SWIFT")")")/clang}
+
+run_tests() { # kind, filter
+  echo "==> building the tests with the $1 sanitizer"
+  "$SWIFT" build --build-tests --sanitize="$1" --scratch-path ".build-$2"
+  echo "==> running them: $3"
+  "$SWIFT" test --skip-build --sanitize="$1" --scratch-path ".build-$2" --filter "$3"
+}
+
+build_shims() { # output, flags
+  mkdir -p .build-shims
+  "$CLANG" -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -g "${@:2}" -ISources/CTricolorShims/include \
+    Sources/CTricolorShims/*.c Tests/Shims/main.c -o ".build-shims/$1"
+}
+
+case "${1:-}" in
+address)
+  export ASAN_OPTIONS=detect_stack_use_after_return=0:detect_leaks=0
+  run_tests address asan "${FILTER:-TricolorTests|ProtocolTests|TricolorPlatformTests|TricolorPacingTests}"
+  ;;
+thread)
+  export TSAN_OPTIONS="suppressions=$PWD/Scripts/thread.supp halt_on_error=0 history_size=4"
+  run_tests thread tsan "${FILTER:-ProtocolTests|TricolorTests.ThreadTests|TricolorTests.CollectTests|TricolorTests.RootTests}"
+  ;;
+undefined)
+  echo "==> the C shims under the undefined behaviour sanitizer"
+  build_shims undefined -O1 -fsanitize=undefined -fno-sanitize-recover=all
+  .build-shims/undefined
+  ;;
+valgrind)
+  echo "==> the C shims under memcheck"
+  build_shims plain -O1
+  valgrind --quiet --error-exitcode=1 --child-silent-after-fork=yes .build-shims/plain
+  echo "==> a single-threaded run under memcheck"
+  "$SWIFT" build -c release --product tricolor
+  TRICOLOR_RESERVE=1GiB GOMAXPROCS=1 valgrind --quiet --error-exitcode=1 --suppressions=Scripts/valgrind.supp \
+    .build/release/tricolor run linked-list --threads 1 --nodes 2000 --lists 20 --quiet
+  ;;
+*)
+  echo "usage: Scripts/sanitize.sh address|thread|undefined|valgrind" >&2
+  exit 64
+  ;;
+esac
