@@ -292,14 +292,21 @@ struct Marker {
 
   private mutating func findWeak(_ cell: UInt) {
     let target = tricolor_load_word(cell)
-    if tracesWeak { return push(target) }
+    if tracesWeak {
+      ensureRoom()
+      return push(target)
+    }
     if target != 0 && !map.isMarked(target) { heap.state.pointee.ephemerons.addWeak(cell) }
   }
 
   private mutating func findEphemeron(_ ephemeron: UInt) {
     let key = tricolor_load_word(ephemeron)
     if key == 0 { return }
-    if tracesWeak { push(key) }
+    if tracesWeak {
+      ensureRoom()
+      push(key)
+      return pushValue(of: ephemeron)
+    }
     if map.isMarked(key) || !heap.state.pointee.ephemerons.add(ephemeron, key: key) { pushValue(of: ephemeron) }
   }
 
