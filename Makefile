@@ -1,6 +1,7 @@
 # make run    the etcd-like store in a 256 MiB memory cgroup, about 15 seconds
 # make test   everything a change must pass (less than 10 minutes on two cores)
 # make bench  Tricolor and its peers in turns, with ratios
+# make sanitize  the tests under AddressSanitizer and ThreadSanitizer, the C under UBSan and valgrind (half an hour)
 # make format the formatter over all sources
 # Each does its own set-up and says what it does.
 
@@ -10,7 +11,7 @@ SOURCES = Package.swift Sources Workloads Tests
 DURATION ?= 15s
 CGROUP ?= 256MiB
 
-.PHONY: run test bench bench-quick format lint set-up build
+.PHONY: run test bench bench-quick sanitize format lint set-up build
 
 run: build
 	@if $(TRICOLOR) topology --json - | grep -q '"canMakeCgroup" *: *true'; then \
@@ -32,6 +33,11 @@ bench: build
 
 bench-quick: build
 	python3 Benchmarks/compare.py --quick $(TRICOLOR)
+
+sanitize: sanitize-undefined sanitize-valgrind sanitize-address sanitize-thread
+
+sanitize-%: set-up
+	Scripts/sanitize.sh $*
 
 format:
 	$(SWIFT) format --in-place --recursive $(SOURCES)

@@ -69,7 +69,7 @@ extension PacingState {
     pacer.heapScanWork = UInt64(max(0, scanWork.load(ordering: .relaxed)))
     let stacks = UInt64(max(0, heap.state.pointee.statistics.scannedStackBytes.load(ordering: .relaxed)))
     pacer.stackScanWork = stacks
-    pacer.globalsScan = UInt64(max(0, heap.state.pointee.roots.count)) * 8
+    pacer.globalsScan = UInt64(max(0, heap.state.pointee.roots.count.load(ordering: .relaxed))) * 8
     pacer.maxStackScan = max(pacer.maxStackScan, stacks)
     pacer.memory = heap.memoryReading(foreign: foreignBytes.load(ordering: .relaxed))
   }

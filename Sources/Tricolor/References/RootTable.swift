@@ -15,7 +15,8 @@ struct RootTable: ~Copyable {
   private var firstSlab: UnsafeMutablePointer<UInt>? = nil
   /// Address of the first free slot, 0 when there is none.
   private var firstFree: UInt = 0
-  private(set) var count = 0
+  /// Handles in use. Read without the lock by the pacer.
+  let count = Atomic<Int>(0)
   /// Ranges of the program's own memory that hold references: start and number of words.
   private var globals: [(UnsafeMutablePointer<UInt>, Int)] = []
 
@@ -39,7 +40,7 @@ struct RootTable: ~Copyable {
   mutating func take() -> UnsafeMutablePointer<UInt> {
     lock.lock()
     defer { lock.unlock() }
-    count += 1
+    count.wrappingAdd(1, ordering: .relaxed)
     if firstFree != 0 {
       let slot = UnsafeMutablePointer<UInt>(bitPattern: firstFree)!
       firstFree = slot.pointee & ~1
@@ -61,7 +62,7 @@ struct RootTable: ~Copyable {
 
   /// Frees a slot; its value has been shaded by the caller if it had to be. The lock is held.
   mutating func give(_ slot: UnsafeMutablePointer<UInt>) {
-    count -= 1
+    count.wrappingSubtract(1, ordering: .relaxed)
     tricolor_store_word(UInt(bitPattern: slot), firstFree | 1)
     firstFree = UInt(bitPattern: slot)
   }
