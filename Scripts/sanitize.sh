@@ -58,7 +58,7 @@ undefined)
 valgrind)
   echo "==> the C shims under memcheck"
   build_shims plain -O1
-  valgrind --quiet --error-exitcode=1 --child-silent-after-fork=yes .build-shims/plain
+  valgrind --quiet --error-exitcode=1 --child-silent-after-fork=yes --suppressions=Scripts/valgrind.supp .build-shims/plain
   echo "==> a single-threaded run under memcheck"
   "$SWIFT" build -c release --product tricolor
   strip -g -o .build-shims/tricolor .build/release/tricolor
