@@ -19,6 +19,7 @@
  *   STORE_BUFFER    stores become visible after later loads of the same thread (x86-TSO, one entry)
  *   HANDSHAKE       poll flags, their clearing, and `held` as steps of their own
  *   SHAPES          any of 48 small heaps at the beginning instead of one
+ *   FRESH_BLOCK     the second block is empty at the beginning, so that there is one to allocate from before the sweep
  *   CYCLES          cycles run one after the other
  *   ENDS            check that the cycle ends (with -a -f)
  * and the mutations, each named where it acts. */
@@ -405,6 +406,15 @@ inline openRun(m, block, theOwner) {
   fi
 }
 
+/* A mutator that sweeps a block for itself goes on to open it. */
+inline sweepForAllocation(m, block, theOwner) {
+  sweepBits(block);
+  if
+  :: freeCells(block) != 0 -> openRun(m, block, theOwner)
+  :: else
+  fi
+}
+
 #define firstUnused(m) (HAS(mu[m].unused, 1) -> 1 : (HAS(mu[m].unused, 2) -> 2 : (HAS(mu[m].unused, 3) -> 3 : 4)))
 
 #define canMake(m) (mu[m].unused != 0 || canOpen(m, 0) || canOpen(m, 1))
@@ -548,8 +558,8 @@ end_mutator:
   :: d_step { canWrite && canMake(self) && ME.reg0 != 0 -> make(self, ME.reg1, ME.reg0) }
   :: d_step { canWrite && canMake(self) && ME.reg1 != 0 -> make(self, ME.reg1, ME.reg1) }
   /* takePartialBlock finds only blocks that wait for the sweep. */
-  :: d_step { canWrite && !canMake(self) && canSweep(self, 0) -> sweepBits(0) }
-  :: d_step { canWrite && !canMake(self) && canSweep(self, 1) -> sweepBits(1) }
+  :: d_step { canWrite && !canMake(self) && canSweep(self, 0) -> sweepForAllocation(self, 0, owner0) }
+  :: d_step { canWrite && !canMake(self) && canSweep(self, 1) -> sweepForAllocation(self, 1, owner1) }
 #endif
 #ifdef WEAK
   :: d_step { canRead && weak != 0 -> ME.pendingWeak = 1; ME.pendingSlot = 0; ME.pendingValue = weak; ME.operations-- }
@@ -785,8 +795,13 @@ proctype collector() {
 init {
   atomic {
     slot[0] = 1;
+#ifdef FRESH_BLOCK
+    allocated = 6;
+    objects = 6;
+#else
     allocated = 14;
     objects = 14;
+#endif
     sweepPermitted = 1;
     mu[0].reg0 = 1;
     mu[1].reg0 = 1;
@@ -799,17 +814,24 @@ init {
     if :: weak = 2 :: weak = 3 fi;
 #endif
 #else
+#ifdef FRESH_BLOCK
+    mu[0].reg1 = 2;
+#ifdef WEAK
+    weak = 2;
+#endif
+#else
     slot[1] = 2;
     mu[0].reg1 = 3;
 #ifdef WEAK
     weak = 3;
 #endif
 #endif
+#endif
 #ifdef STALE
     if :: mu[0].stale = 0 :: mu[0].stale = 3 :: mu[0].stale = 4 fi;
     if :: mu[1].stale = 0 :: mu[1].stale = 3 :: mu[1].stale = 4 fi;
 #endif
-#ifdef ALLOCATE
+#if defined(ALLOCATE) && !defined(FRESH_BLOCK)
     /* The free cell is in an open run, or its block is full but for it. */
     if :: skip :: mu[0].unused = 16; owner1 = 1 fi;
 #endif
