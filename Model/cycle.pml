@@ -532,8 +532,8 @@ proctype mutator(bit self) {
 end_mutator:
   do
   /* Loads. */
-  :: d_step { canRead && slot[0] != 0 -> loadReference(self, 0, ME.reg0) }
-  :: d_step { canRead && slot[0] != 0 -> loadReference(self, 0, ME.reg1) }
+  :: d_step { canRead && read(self, 0) != 0 -> loadReference(self, 0, ME.reg0) }
+  :: d_step { canRead && read(self, 0) != 0 -> loadReference(self, 0, ME.reg1) }
   :: d_step { canRead && ME.reg0 != 0 && read(self, ME.reg0) != 0 -> loadReference(self, ME.reg0, ME.reg0) }
   :: d_step { canRead && ME.reg0 != 0 && read(self, ME.reg0) != 0 -> loadReference(self, ME.reg0, ME.reg1) }
   :: d_step { canRead && ME.reg1 != 0 && read(self, ME.reg1) != 0 -> loadReference(self, ME.reg1, ME.reg0) }
@@ -607,11 +607,11 @@ end_mutator:
   /* clearPoll: lowers the flag, then looks again. */
   :: d_step { isSettled && ME.poll && ME.answered -> ME.clearing = 1 }
   :: d_step { ME.clearing == 1 -> ME.poll = 0; ME.clearing = 2 }
-#ifdef POLL_NOT_RECHECKED
-  :: d_step { ME.clearing == 2 -> ME.clearing = 0 }
-#else
-  :: d_step { ME.clearing == 2 -> ME.clearing = 0; ME.poll = !ME.answered }
+  :: d_step { ME.clearing == 2 ->
+#ifndef POLL_NOT_RECHECKED
+      ME.poll = !ME.answered;
 #endif
+      ME.clearing = 0 }
 #endif
   od
 }
@@ -753,7 +753,13 @@ proctype collector() {
       atomic { wasAdded = 0; post(FINISH) }
 #else
       /* beginRound */
-      atomic { grey == 0 && scanning == 0 -> wasAdded = 0; post(FINISH) }
+      atomic {
+        grey == 0 && scanning == 0 ->
+#ifndef ADDITIONS_NEVER_FORGOTTEN
+        wasAdded = 0;
+#endif
+        post(FINISH)
+      }
 #endif
 #ifdef WEAK_SLOT_CLEARED_BEFORE_DECISION
       whenAllAnswered(clearWeakSlots());
