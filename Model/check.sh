@@ -27,7 +27,7 @@ build() {
   mkdir -p "$work/$1"
   # Word splitting is meant: both are lists of flags.
   # shellcheck disable=SC2086
-  (cd "$work/$1" && spin $2 -a "$model" >spin.log 2>&1 && gcc -O2 -w $3 -o pan pan.c) ||
+  (cd "$work/$1" && spin $2 -a "$model" >spin.log 2>&1 && gcc -w $3 -o pan pan.c) ||
     { cat "$work/$1/spin.log" >&2; exit 1; }
 }
 
@@ -60,8 +60,8 @@ holds() {
   fi
 }
 
-safety="-DSAFETY -DCOLLAPSE -DMEMLIM=5500"
-ending="-DCOLLAPSE -DNFAIR=5 -DMEMLIM=5500"
+safety="-O2 -DSAFETY -DCOLLAPSE -DMEMLIM=5500"
+ending="-O1 -DCOLLAPSE -DNFAIR=5 -DMEMLIM=5500"
 
 # Every mutation: its name, what runs it, and the features in which it shows.
 mutations='
@@ -96,7 +96,7 @@ mutate() {
   shift 3
   case " $* " in
   *" -DENDS "*) compiler=$ending flags="-m100000 -w22 -a -f" ;;
-  *) compiler=$safety flags="-m5000 -w22" ;;
+  *) compiler="-O1 -DSAFETY -DCOLLAPSE -DMEMLIM=5500" flags="-m5000 -w22" ;;
   esac
   build "$name" "$definitions $* -D$name" "$compiler"
   search "$name" "$flags" 120
@@ -123,9 +123,9 @@ END
 quick() {
   echo "==> the model holds"
   holds operations "-DOPS0=3 -DOPS1=1" "$safety" "-m5000 -w24" 200
-  holds weak "-DOPS0=2 -DOPS1=1 -DWEAK -DSHAPES" "$safety" "-m5000 -w24" 200
+  holds weak "-DOPS0=3 -DOPS1=1 -DWEAK" "$safety" "-m5000 -w24" 200
   holds together "-DOPS0=2 -DOPS1=1 -DALLOCATE -DWEAK -DAWAY" "$safety" "-m5000 -w24" 200
-  holds stale "-DOPS0=2 -DOPS1=1 -DALLOCATE -DSTALE -DEARLY_FLUSH" "$safety" "-m5000 -w24" 200
+  holds stale "-DOPS0=1 -DOPS1=1 -DALLOCATE -DSTALE -DEARLY_FLUSH" "$safety" "-m5000 -w24" 200
   holds store-buffer "-DOPS0=2 -DOPS1=1 -DSTORE_BUFFER -DWEAK" "$safety" "-m5000 -w24" 200
   holds handshake "-DOPS0=1 -DOPS1=1 -DHANDSHAKE -DAWAY" "$safety" "-m5000 -w24" 200
   holds two-cycles "-DOPS0=2 -DOPS1=0 -DCYCLES=2 -DALLOCATE -DWEAK -DFRESH_BLOCK" "$safety" "-m5000 -w24" 200
@@ -153,12 +153,15 @@ reached() {
 full() {
   quick
   echo "==> larger sizes, every state"
-  large="-DSAFETY -DCOLLAPSE -DMEMLIM=14000"
+  large="-O2 -DSAFETY -DCOLLAPSE -DMEMLIM=14000"
   holds operations-3-2 "-DOPS0=3 -DOPS1=2" "$large" "-m5000 -w26" 3600
   holds weak-3-2 "-DOPS0=3 -DOPS1=2 -DWEAK" "$large" "-m5000 -w26" 3600
-  holds all-2-2 "-DOPS0=2 -DOPS1=2 -DALLOCATE -DWEAK -DAWAY" "$large" "-m5000 -w26" 3600
+  holds weak-shapes "-DOPS0=2 -DOPS1=1 -DWEAK -DSHAPES" "$large" "-m5000 -w26" 3600
+  holds stale-2-1 "-DOPS0=2 -DOPS1=1 -DALLOCATE -DSTALE -DEARLY_FLUSH" "$large" "-m5000 -w26" 3600
+  holds store-buffer-3-2 "-DOPS0=3 -DOPS1=2 -DSTORE_BUFFER" "$large" "-m5000 -w26" 3600
+  holds together-2-2 "-DOPS0=2 -DOPS1=2 -DALLOCATE -DWEAK -DAWAY" "$large" "-m5000 -w26" 3600
   echo "==> five and three operations, bit state, ${MINUTES:-30} minutes at most"
-  build five-three "-DOPS0=5 -DOPS1=3 -DALLOCATE -DWEAK -DAWAY" "-DSAFETY -DBITSTATE"
+  build five-three "-DOPS0=5 -DOPS1=3 -DALLOCATE -DWEAK -DAWAY" "-O2 -DSAFETY -DBITSTATE"
   (cd "$work/five-three" && timeout -s INT "$((${MINUTES:-30} * 60))" ./pan -m5000 -w34 >out 2>&1) || true
   grep -E 'errors:|states, stored|hash factor|Interrupted|bits set|elapsed' "$work/five-three/out"
   [ "$(errors five-three)" = 0 ] || failures=$((failures + 1))

@@ -456,7 +456,7 @@ inline make(m, into, initial) {
 
 /* The second half, after the slot was read: at once when this mutator's barrier is off or the target is marked; else under the
  * root table's lock, with a second look at the slot. */
-inline finishWeakLoad(m, into) {
+inline loadWeakSlowly(m, into) {
   if
   :: mu[m].mode == OFF || HAS(marked, mu[m].pendingValue) -> into = mu[m].pendingValue
   :: else ->
@@ -492,7 +492,7 @@ inline finishWeakLoad(m, into) {
   mu[m].pendingValue = 0
 }
 
-inline clearWeakSlots() {
+inline clearWeak() {
   if
   :: weak != 0 && !HAS(marked, weak) ->
     computeReach();
@@ -563,8 +563,8 @@ end_mutator:
 #endif
 #ifdef WEAK
   :: d_step { canRead && weak != 0 -> ME.pendingWeak = 1; ME.pendingSlot = 0; ME.pendingValue = weak; ME.operations-- }
-  :: d_step { ME.pendingWeak -> finishWeakLoad(self, ME.reg0) }
-  :: d_step { ME.pendingWeak -> finishWeakLoad(self, ME.reg1) }
+  :: d_step { ME.pendingWeak -> loadWeakSlowly(self, ME.reg0) }
+  :: d_step { ME.pendingWeak -> loadWeakSlowly(self, ME.reg1) }
   :: d_step { canWrite && ME.reg0 != 0 && weak != ME.reg0 -> weak = ME.reg0; ME.operations-- }
   :: d_step { canWrite && ME.reg1 != 0 && weak != ME.reg1 -> weak = ME.reg1; ME.operations-- }
 #endif
@@ -762,7 +762,7 @@ proctype collector() {
       }
 #endif
 #ifdef WEAK_SLOT_CLEARED_BEFORE_DECISION
-      whenAllAnswered(clearWeakSlots());
+      whenAllAnswered(clearWeak());
 #endif
       whenAllAnswered(endIfQuiet())
 #endif
@@ -774,7 +774,7 @@ proctype collector() {
     atomic {
       quiet = 0;
 #ifdef WEAK
-      clearWeakSlots()
+      clearWeak()
 #endif
     }
     phase = FINISHED;
