@@ -7,6 +7,28 @@ import Testing
 
 @Suite("Opening handshakes")
 struct HandshakeTests {
+  @Test("Nothing is marked before every thread has answered the roots handshake (I9)")
+  func noMarkingBeforeRoots() throws {
+    let heap = try Heap.quiet()
+    let root = try heap.makeChain(4)
+    let script = Script(heap, holdingAt: .answered(.roots))
+    let thread = RunningThread {
+      heap.withMutator { m in
+        script.say("inside")
+        let first = root.get(m)!
+        script.wait(for: .answered(.roots), polling: m)
+        // The scan of this stack has put the first link among the grey; a worker that comes now must not get it.
+        let work = heap.markAsWorker()
+        script.release(.answered(.roots))
+        script.wait(for: .over, polling: m)
+        return [work] + first.keys
+      }
+    }
+    script.wait(for: "inside")
+    heap.collect()
+    #expect(try thread.join() == [0, 1, 2, 3, 4])
+  }
+
   @Test("An object that an unscanned thread hides in a black object survives (insertion half)")
   func insertion() throws {
     let heap = try Heap.quiet()

@@ -18,6 +18,8 @@
 //      added any: then all buffers held only marked objects, so by I4 nothing white is reachable.
 //  I7  No block is swept, and no mark bit cleared, between the first handshake of a cycle and the last answer of the last.
 //  I8  A thread that attaches takes the mode of the handshake posted last: it is a thread with an empty stack that answered first.
+//  I9  Nothing is marked before every mutator has answered `roots`: a conservative word may name a cell that another thread has taken
+//      and not yet filled; marked while empty, it would never be scanned again, and that thread's stores into it take no barrier.
 
 import Synchronization
 import TricolorPlatform
@@ -105,6 +107,7 @@ extension HeapCore {
     scanRoots()
     record.markingStarted = Clock.monotonic()
     passStep(.marking)
+    state.pointee.grey.open(true)
     state.pointee.phase.store(Phase.marking.rawValue, ordering: .sequentiallyConsistent)
     wakeWorkers()
   }
@@ -132,6 +135,7 @@ extension HeapCore {
     state.pointee.roots.lock.lock()
     defer { state.pointee.roots.lock.unlock() }
     guard state.pointee.grey.wasQuietRound() else { return false }
+    state.pointee.grey.open(false)
     state.pointee.phase.store(Phase.clearing.rawValue, ordering: .sequentiallyConsistent)
     return true
   }

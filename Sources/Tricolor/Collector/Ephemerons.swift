@@ -160,7 +160,7 @@ struct EphemeronTable: ~Copyable {
 extension HeapCore {
   /// Makes the values of all waiting ephemerons grey whose keys are marked. After this pass markers find the others by themselves.
   func resolveEphemerons() {
-    if state.pointee.ephemerons.waiting.load(ordering: .relaxed) == 0 { return }
+    if state.pointee.ephemerons.waiting.load(ordering: .relaxed) == 0 || Mutation.noKeyPass.isOn { return }
     var chunk: UnsafeMutablePointer<GreyChunk>? = nil
     state.pointee.ephemerons.takeMarked { ephemeron in
       let value = tricolor_load_word(ephemeron + WeakCell.valueOffset)

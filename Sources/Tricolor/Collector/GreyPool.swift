@@ -38,6 +38,8 @@ struct GreyPool: ~Copyable {
   private var pooled: UnsafeMutablePointer<GreyChunk>? = nil
   private var pooledCount = 0
   private var active = 0
+  /// Whether markers may take work: from the end of root scanning to the end of marking (I9).
+  private var isOpen = false
   /// Whether grey work was added, other than by a marker, since the round of `finish` handshakes began (invariant I6).
   private var wasAdded = false
   /// Whether markers look newly marked objects up as keys of ephemerons (Ephemerons.swift). Read by a marker when it enters.
@@ -99,11 +101,19 @@ struct GreyPool: ~Copyable {
     lock.unlock()
   }
 
+  /// Lets markers take work from now on, or not any more. A marker that decided to enter when it saw the heap marking, and comes to it in
+  /// the next cycle while stacks are being scanned, finds the pool closed.
+  mutating func open(_ isOpen: Bool) {
+    lock.lock()
+    self.isOpen = isOpen
+    lock.unlock()
+  }
+
   /// Takes a chunk of work and becomes active; nil when nothing is pooled.
   mutating func enter() -> UnsafeMutablePointer<GreyChunk>? {
     lock.lock()
     defer { lock.unlock() }
-    guard let chunk = pooled else { return nil }
+    guard isOpen || Mutation.markingBeforeRoots.isOn, let chunk = pooled else { return nil }
     pooled = chunk.pointee.next
     pooledCount -= 1
     active += 1

@@ -34,8 +34,12 @@ enum Mutation: String, CaseIterable {
   case weakLoadNotShading = "WEAK_LOAD_NOT_SHADING"
   /// Weak references are cleared once `sweep` is posted.
   case weakClearedLate = "WEAK_CLEARED_LATE"
+  /// Ephemerons whose keys were marked before keys are looked up are not found.
+  case noKeyPass = "NO_KEY_PASS"
   /// Newly marked objects are not looked up as keys of ephemerons.
   case noKeyLookup = "NO_KEY_LOOKUP"
+  /// Markers take work while stacks are still being scanned.
+  case markingBeforeRoots = "MARKING_BEFORE_ROOTS"
   /// Blocks may be swept before every mutator has answered `sweep`.
   case sweepBeforeBarrierOff = "SWEEP_BEFORE_BARRIER_OFF"
   /// A mutator that has yet to answer `sweep` takes blocks of the new epoch.
