@@ -103,10 +103,10 @@ def failing_program(name):
 
 def failing_model(name):
     status, output, seconds = run(["sh", "Model/check.sh", "mutation", name], {}, 900)
-    last = output.strip().splitlines()[-1] if output.strip() else ""
-    if "not modelled" in output:
+    if status == 64:
         return "not modelled", seconds
-    return (last if status == 0 else None), seconds
+    caught = re.search(r"caught +(\d+) states.*by: (.*?)   ", output)
+    return (f"{caught[2].strip()}, {caught[1]} states" if status == 0 and caught else None), seconds
 
 
 def cell(found, seconds):

@@ -33,13 +33,13 @@ enum Mutation: String, CaseIterable {
   /// A weak load does not make what it finds grey.
   case weakLoadNotShading = "WEAK_LOAD_NOT_SHADING"
   /// Weak references are cleared once `sweep` is posted.
-  case weakClearedLate = "WEAK_CLEARED_LATE"
+  case weakClearedLate = "DENIED_AFTER_SWEEP_POSTED"
   /// Ephemerons whose keys were marked before keys are looked up are not found.
   case noKeyPass = "NO_KEY_PASS"
   /// Newly marked objects are not looked up as keys of ephemerons.
   case noKeyLookup = "NO_KEY_LOOKUP"
   /// Markers take work while stacks are still being scanned.
-  case markingBeforeRoots = "MARKING_BEFORE_ROOTS"
+  case markingBeforeRoots = "MARKING_BEFORE_ROOTS_ANSWERED"
   /// Blocks may be swept before every mutator has answered `sweep`.
   case sweepBeforeBarrierOff = "SWEEP_BEFORE_BARRIER_OFF"
   /// A mutator that has yet to answer `sweep` takes blocks of the new epoch.
