@@ -1,5 +1,6 @@
 # make run    the etcd-like store in a 256 MiB memory cgroup, about 15 seconds
 # make test   everything a change must pass (less than 10 minutes on two cores)
+# make soak   the store for an hour (DURATION=), threads come and go, limits change: is memory flat at the end?
 # make bench  Tricolor and its peers in turns, with ratios
 # make sanitize  the tests under AddressSanitizer and ThreadSanitizer, the C under UBSan and valgrind (half an hour)
 # make format the formatter over all sources
@@ -8,10 +9,12 @@
 SWIFT ?= swift
 TRICOLOR = .build/release/tricolor
 SOURCES = Package.swift Sources Workloads Tests
-DURATION ?= 15s
 CGROUP ?= 256MiB
+SOAK_OPTIONS ?=
+run: DURATION ?= 15s
+soak: DURATION ?= 1h
 
-.PHONY: run test bench bench-quick sanitize format lint set-up build
+.PHONY: run test soak bench bench-quick sanitize format lint set-up build
 
 run: build
 	@if $(TRICOLOR) topology --json - | grep -q '"canMakeCgroup" *: *true'; then \
@@ -26,6 +29,11 @@ test: set-up lint
 	@echo "==> debug build of everything, then the tests: each part, the protocol under random programs, real cgroups"
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
+
+soak: set-up
+	@echo "==> release build of the soak, then $(DURATION) of it"
+	$(SWIFT) build -c release --product tricolor-soak
+	.build/release/tricolor-soak --duration $(DURATION) $(SOAK_OPTIONS)
 
 bench: build
 	@echo "==> Tricolor and its peers in turns"

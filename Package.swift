@@ -38,6 +38,14 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/tricolor"),
+    .executableTarget(
+      name: "tricolor-soak",
+      dependencies: [
+        "Tricolor", "TricolorPlatform", "TricolorPacing", "TricolorTelemetry", "Harness", "EtcdStore",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Tests/Soak"),
+    .testTarget(name: "SoakTests", dependencies: ["tricolor-soak", "Harness"]),
     .testTarget(name: "TricolorPacingTests", dependencies: ["TricolorPacing"], resources: [.copy("Fixtures")]),
     .testTarget(name: "TricolorPlatformTests", dependencies: ["TricolorPlatform", "CTricolorShims"]),
     .testTarget(name: "TricolorTests", dependencies: ["Tricolor", "CTricolorShims", "TricolorPlatform"]),

@@ -129,6 +129,7 @@ extension HeapCore {
     result.markedObjects = counters.pointee.statistics.markedObjects.load(ordering: .relaxed)
     result.releasedBytes = counters.pointee.blocks.releasedBytes.load(ordering: .relaxed)
     result.mutators = counters.pointee.mutatorCount.load(ordering: .relaxed)
+    result.attachedMutators = counters.pointee.statistics.attachedMutators.load(ordering: .relaxed)
     result.roots = counters.pointee.roots.count.load(ordering: .relaxed)
   }
 }

@@ -124,6 +124,8 @@ public struct HeapStatistics: Sendable {
   public var markNanoseconds: UInt64 = 0
   public var releasedBytes = 0
   public var mutators = 0
+  /// Threads that have attached since the heap was made.
+  public var attachedMutators = 0
   public var roots = 0
   /// Mutators that took longer than 10 ms to answer a handshake.
   public var slowSafepoints = 0
@@ -149,6 +151,7 @@ struct StatisticsCounters: ~Copyable {
   let slowSafepoints = Atomic<Int>(0)
   let slowThread = Atomic<Int32>(0)
   let failedReleases = Atomic<Int>(0)
+  let attachedMutators = Atomic<Int>(0)
   let growthCycles = Atomic<Int>(0)
   let limitCycles = Atomic<Int>(0)
   let forcedCycles = Atomic<Int>(0)

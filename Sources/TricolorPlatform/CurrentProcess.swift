@@ -1,4 +1,5 @@
-// Facts about the running process that are asked for rarely: its peak resident set, its processors, its environment.
+// Facts about the running process that are asked for rarely: its peak resident set, what it holds of the system, its processors,
+// its environment.
 
 import Glibc
 
@@ -24,6 +25,29 @@ public enum CurrentProcess {
     var usage = rusage()
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     return usage.ru_maxrss << 10
+  }
+
+  /// How many mappings the process's address space consists of; the kernel allows some 65,000. Takes longer the more there are.
+  ///
+  /// - Throws: where /proc is not mounted.
+  public static func mappingCount() throws(PlatformError) -> Int {
+    let path = "/proc/self/maps"
+    guard let text = try KernelFile.text(path) else { throw PlatformError(call: "open of \(path)", code: ENOENT) }
+    return text.utf8.reduce(0) { $0 + ($1 == UInt8(ascii: "\n") ? 1 : 0) }
+  }
+
+  /// How many file descriptors the process has open.
+  ///
+  /// - Throws: where /proc is not mounted.
+  public static func openDescriptorCount() throws(PlatformError) -> Int {
+    guard let folder = opendir("/proc/self/fd") else {
+      throw PlatformError(call: "opendir of /proc/self/fd", code: errno)
+    }
+    defer { closedir(folder) }
+    var entries = 0
+    while readdir(folder) != nil { entries += 1 }
+    // Not counted: the folder itself, its parent, and the descriptor it is read by.
+    return entries - 3
   }
 
   /// How many processors the calling thread may run on; at least 1.

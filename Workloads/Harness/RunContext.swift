@@ -56,8 +56,8 @@ public final class RunContext: Sendable {
     state.withLock { $0.enterPhase(name, now) }
   }
 
-  /// The phase that runs.
-  var phaseName: String { state.withLock { $0.phaseName } }
+  /// The phase that runs; empty before the first. From any thread.
+  public var phaseName: String { state.withLock { $0.phaseName } }
 
   /// The work is done: seconds, CPU and operations of the report end here. What follows is the check. Later calls change nothing.
   public func endMeasuring() {

@@ -47,6 +47,7 @@ extension HeapCore {
     state.pointee.mutators = mutator
     state.pointee.registryLock.unlock()
     state.pointee.mutatorCount.wrappingAdd(1, ordering: .relaxed)
+    state.pointee.statistics.attachedMutators.wrappingAdd(1, ordering: .relaxed)
     record.pointee.nextInThread = ThreadRecords.first
     ThreadRecords.first = mutator
   }

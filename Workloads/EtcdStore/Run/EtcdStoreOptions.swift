@@ -25,6 +25,11 @@ public struct EtcdStoreOptions: Sendable {
   public var sheds = true
   /// A dump to load instead of making keys.
   public var dumpPath: String? = nil
+  /// How long the phases take once through, where a run is given a time.
+  public var roundNanoseconds: UInt64 = 10_000_000_000
+  /// Whether a client thread works for one turn of its clients only and a new thread takes over, as where each request
+  /// has a thread of its own.
+  public var relays = false
 
   public init() {}
 }

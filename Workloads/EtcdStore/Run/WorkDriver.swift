@@ -74,7 +74,8 @@ final class WorkDriver: Sendable {
       case .operations:
         extents = RoundPlan.counts(left: left)
         left -= extents.reduce(0) { $0 + $1.total }
-      case .nanoseconds(let length): extents = RoundPlan.times(from: WorkDriver.now(), end: began + length)
+      case .nanoseconds(let length):
+        extents = RoundPlan.times(from: WorkDriver.now(), end: began + length, round: options.roundNanoseconds)
       case .natural: extents = RoundPlan.counts(left: RoundPlan.operations)
       }
       for (phase, part) in zip(WorkPhase.repeated, extents) where !isOver { try run(phase, part) }
@@ -134,7 +135,7 @@ final class WorkDriver: Sendable {
   ) throws {
     let own = partitions(of: client)
     var left = own.map { extent.operations(of: $0.id) }
-    while left.contains(where: { $0 > 0 }) {
+    func takeTurns(_ m: Mutator) throws {
       for (place, partition) in own.enumerated() where left[place] > 0 {
         let lists = partition.list.finishedLists
         // A turn is sixteen operations, or a whole list.
@@ -148,6 +149,24 @@ final class WorkDriver: Sendable {
           if phase == .listStorm ? partition.list.finishedLists > lists : done == 16 { break }
         }
       }
+    }
+    while left.contains(where: { $0 > 0 }) && !isOver && !extent.isOver(at: WorkDriver.now()) {
+      if options.relays { try onNewThread(m, takeTurns) } else { try takeTurns(m) }
+    }
+  }
+
+  /// Runs `body` on a thread of its own while this one is parked.
+  private func onNewThread(_ m: Mutator, _ body: (Mutator) throws -> Void) throws {
+    try withoutActuallyEscaping(body) { body in
+      // The two threads take turns: starting and joining one orders what they do.
+      nonisolated(unsafe) let body = body
+      nonisolated(unsafe) var outcome: Result<Void, any Error> = .success(())
+      try m.blocking {
+        try NativeThread.start(name: "relay") {
+          outcome = Result { try self.context.heap.withMutator { m in try body(m) } }
+        }.join()
+      }
+      try outcome.get()
     }
   }
 

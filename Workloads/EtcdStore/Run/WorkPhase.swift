@@ -61,14 +61,13 @@ enum PhaseExtent: Sendable {
 
 /// The rounds of a run.
 enum RoundPlan {
-  static let nanoseconds: UInt64 = 10_000_000_000
   static let operations = 400_000
 
-  /// When each repeated phase of a round that starts at `now` ends, the run ending at `end`. The last round takes what
-  /// is left.
-  static func times(from now: UInt64, end: UInt64) -> [PhaseExtent] {
+  /// When each repeated phase of a round that starts at `now` ends, the run ending at `end` and rounds taking `round`
+  /// nanoseconds. The last round takes what is left.
+  static func times(from now: UInt64, end: UInt64, round: UInt64) -> [PhaseExtent] {
     let left = end > now ? end - now : 0
-    let length = left < nanoseconds * 3 / 2 ? left : nanoseconds
+    let length = left < round * 3 / 2 ? left : round
     var parts: UInt64 = 0
     return WorkPhase.repeated.map { phase in
       parts += UInt64(phase.timeShare)
