@@ -30,13 +30,17 @@ struct RunTests {
 
   private func checksum(_ result: WorkloadResult) -> JSONValue? { result.figures["checksum"] }
 
-  @Test("a seed and a number of operations end in one state, however many threads there are")
+  @Test("a seed and a number of operations end in one state, however many threads there are or take over")
   func isDeterministic() throws {
     let one = try run(Self.small, threads: 1)
     let four = try run(Self.small, threads: 4)
     let other = try run(Self.small, threads: 4, seed: 8)
+    var relayed = Self.small
+    relayed.relays = true
+    let relays = try run(relayed, threads: 3)
     #expect(one.verified && four.verified && other.verified, "\(one.figures.text()) \(four.figures.text())")
     #expect(one.operations == 6_000 && four.operations == 6_000)
+    #expect(relays.verified && relays.operations == 6_000 && checksum(relays) == checksum(one))
     #expect(checksum(one) != nil && checksum(one) == checksum(four))
     #expect(checksum(one) != checksum(other))
   }

@@ -125,6 +125,30 @@ struct WatchTests {
     }
   }
 
+  @Test("a watcher that waits for room to be cancelled is sent nothing from the log that another is served from")
+  func lateWatcherIsNotServed() throws {
+    try withStore(configuration()) { store, m in
+      let late = try watch(store, "a", nil, m)
+      let behind = try watch(store, "b", nil, m)
+      var sender = WatchSender()
+      func fallBehind(_ key: String, writes: Int) throws {
+        for number in 0..<writes { try store.put(key, "\(number)", m) }
+        _ = sender.deliverOne(from: store, m, latency: { _ in })
+        store.retryVictims(m)
+      }
+      try fallBehind("a", writes: WatchStream.queueCapacity + 2)
+      _ = try store.compactAll(m)
+      try fallBehind("b", writes: 2)
+      #expect(state(store, late, m) == WatcherState.unsynced && state(store, behind, m) == WatcherState.unsynced)
+      try store.put("a", "after", m)
+      store.serveUnsynced(mostRecords: 1_000, m)
+      sender.drain(store, m)
+      let cancellations = store.state(m).watches.cancellations
+      #expect(cancellations == 1)
+      #expect(delivered(store, late, m) == 0 && delivered(store, behind, m) == 2)
+    }
+  }
+
   @Test("events carry the value before and after, shared with the store")
   func carriesValues() throws {
     try withStore(configuration()) { store, m in

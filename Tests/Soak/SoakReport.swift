@@ -18,6 +18,9 @@ struct SoakReport: Sendable {
   /// Of the store, nil when it did not come to its end.
   let result: WorkloadResult?
 
+  /// When the last sample was taken.
+  private var seconds: Double { Double(samples.last?.time ?? 0) / 1e9 }
+
   /// Every figure's judgement; nil when there are too few samples for one.
   var judgements: [(figure: SoakFigure, flatness: Flatness)]? {
     if samples.count < Flatness.fewestValues { return nil }
@@ -36,8 +39,9 @@ extension SoakReport {
   var text: String { ([title] + activity + curve + verdict).joined(separator: "\n") + "\n" }
 
   private var title: String {
-    let seconds = Figures.fixed(Double(options.nanoseconds) / 1e9, 0)
-    return "Soak of \(seconds) s, seed \(options.seed), \(options.threads) client threads, limit "
+    let asked = Figures.fixed(Double(options.nanoseconds) / 1e9, 0)
+    return
+      "Soak of \(Figures.fixed(seconds, 0)) of \(asked) s, seed \(options.seed), \(options.threads) client threads, limit "
       + "\(Figures.bytes(options.limitBytes)) at samples"
   }
 
@@ -108,7 +112,8 @@ extension SoakReport {
   /// The object of --json.
   var json: JSONValue {
     [
-      "seconds": .float(Double(options.nanoseconds) / 1e9), "seed": .unsigned(options.seed),
+      "seconds": .float(seconds), "requestedSeconds": .float(Double(options.nanoseconds) / 1e9),
+      "seed": .unsigned(options.seed),
       "threads": .integer(options.threads), "limitBytes": .integer(options.limitBytes), "passed": .bool(passed),
       "flat": .bool(isFlat), "verified": .bool(isVerified),
       "limitChanges": .integer(counts.limitChanges), "percentChanges": .integer(counts.percentChanges),

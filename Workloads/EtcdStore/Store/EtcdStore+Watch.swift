@@ -66,7 +66,8 @@ extension EtcdStore {
       let pair = record.pair.unsafelyUnwrapped
       let previous = state.keys.find(pair.keyBytes)?.value(at: record.main - 1)
       let change = Change(pair: pair, previous: previous, committedAt: record.nanoseconds)
-      state.watches.collect(change, state: WatcherState.unsynced, into: &batches, m)
+      state.watches.collect(
+        change, state: WatcherState.unsynced, after: state.compacted, into: &batches, m)
       return !batches.isIncomplete
     }
     return isCut ? reached : state.revision

@@ -32,14 +32,18 @@ extension Reference where Target == WatchHub {
     forEachRange(holding: change.pair.keyBytes) { $0.eventCount += 1 }
   }
 
-  /// Adds the change to the response of every watcher in `state` that watches its key and wants its revision.
-  func collect(_ change: Change, state: Int, into batches: inout WatchBatches, _ m: Mutator) {
+  /// Adds the change to the response of every watcher in `state` that watches its key and wants its revision, and from
+  /// the log nothing at or before `compacted`: one that does waits to be cancelled.
+  func collect(
+    _ change: Change, state: Int, after compacted: Int = 0, into batches: inout WatchBatches, _ m: Mutator
+  ) {
     var event: Reference<Event>? = nil
     forEachRange(holding: change.pair.keyBytes) { range in
       var next = range.watchers
       while let watcher = next, !batches.isIncomplete {
         next = watcher.nextInRange
         if watcher.state != state || watcher.minimum > change.pair.modified { continue }
+        if watcher.minimum <= compacted { continue }
         do throws(OutOfMemory) {
           if event == nil { event = try m.make(Event(pair: change.pair, previous: change.previous)) }
           try add(event.unsafelyUnwrapped, of: change, to: watcher, &batches, m)
