@@ -386,11 +386,14 @@ struct Marker {
     if top - floor <= GreyChunk.capacity / 2 { return }
     let half = middle
     var entry = 0
+    // An account of its own: the marker's is that of an object scanned again, which counts nothing, when this happens during a walk.
+    var forgotten = MarkTally()
     while entry < half {
       let isPair = floor[entry + 1] & 1 != 0
-      if !isPair && map.mark(floor[entry]) { tally.add(map.tally(of: floor[entry])) }
+      if !isPair && map.mark(floor[entry]) { forgotten.add(map.tally(of: floor[entry])) }
       entry += isPair ? 2 : 1
     }
+    heap.note(forgotten)
     let rest = top - floor - half
     floor.update(from: floor + half, count: rest)
     top = floor + rest
