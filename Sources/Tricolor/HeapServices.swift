@@ -5,13 +5,18 @@ import Synchronization
 import TricolorPacing
 import TricolorPlatform
 
+/// A closure in a struct of its own: a bare one in a generic place is wrapped in another thunk at every look.
+struct CycleHook {
+  let run: @Sendable (CycleStep) -> Void
+}
+
 final class HeapServices: Sendable {
   let core: HeapCore
   let limitSource: LimitSource
   let settings: Mutex<Settings>
   let cleanups = CleanupRunner()
   /// Set by tests only (Testing.swift).
-  let cycleHook = Mutex<(@Sendable (CycleStep) -> Void)?>(nil)
+  let cycleHook = Mutex<CycleHook?>(nil)
   /// Calls of `verify()` that the collector thread has yet to serve.
   let verifications = Mutex<[VerificationRequest]>([])
   private let listeners = Mutex<[Int: AsyncStream<CycleEvent>.Continuation]>([:])

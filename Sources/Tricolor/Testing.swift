@@ -28,7 +28,7 @@ import Synchronization
 @_spi(Testing) extension Heap {
   /// Calls `hook` on the collector thread at every step of every cycle; the cycle goes on when it returns. Nil for none.
   public func onCycleStep(_ hook: (@Sendable (CycleStep) -> Void)?) {
-    services.cycleHook.withLock { $0 = hook }
+    services.cycleHook.withLock { $0 = hook.map { CycleHook(run: $0) } }
   }
 
   /// Whether a cycle has been asked for that has not begun.
@@ -142,6 +142,6 @@ import Synchronization
 extension HeapCore {
   /// Tells a test, if one listens, where the cycle is. Runs on the collector thread.
   func passStep(_ step: CycleStep) {
-    if let hook = services.cycleHook.withLock({ $0 }) { hook(step) }
+    if let hook = services.cycleHook.withLock({ $0 }) { hook.run(step) }
   }
 }
