@@ -25,6 +25,8 @@ struct HeapState: ~Copyable {
   let cyclesDone = Atomic<Int>(0)
   let wanted = Atomic<UInt32>(0)
   let stopping = Atomic<Bool>(false)
+  /// Whether a test has damaged the heap: it runs no cycle by itself any more, which would follow a wild reference.
+  let isDamaged = Atomic<Bool>(false)
   /// Wakes the collector thread; a handshake answered; a held thread released; a cycle ended; work for other markers.
   let wakeCollector = FutexEvent()
   let answers = FutexEvent()

@@ -103,8 +103,9 @@ import Synchronization
 }
 
 @_spi(Testing) extension Heap {
-  /// Does `damage`, at once.
+  /// Does `damage`, at once. From then on the heap runs no periodic cycle.
   public func inflict(_ damage: HeapDamage) {
+    core.state.pointee.isDamaged.store(true, ordering: .relaxed)
     let map = addressMap
     func descriptor(_ address: UInt) -> UnsafeMutablePointer<BlockDescriptor> {
       map.descriptors + map.block(of: address)

@@ -24,7 +24,8 @@ extension HeapCore {
         continue
       }
       watchMemory()
-      if Clock.monotonic() - lastCycle > HeapCore.periodNanoseconds { requestCycle(.periodic) }
+      let isDue = Clock.monotonic() - lastCycle > HeapCore.periodNanoseconds
+      if isDue && !state.pointee.isDamaged.load(ordering: .relaxed) { requestCycle(.periodic) }
       _ = state.pointee.wakeCollector.wait(past: seen, timeoutNanoseconds: HeapCore.tick)
     }
   }
