@@ -21,11 +21,11 @@ export SWIFT_BACKTRACE=enable=no
 SWIFT=${SWIFT:-swift}
 CLANG=${CLANG:-$(dirname "$(readlink -f "$(command -v "$SWIFT")")")/clang}
 
-run_tests() { # kind, filter
+run_tests() { # kind, folder, filter, options
   echo "==> building the tests with the $1 sanitizer"
   "$SWIFT" build --build-tests --sanitize="$1" --scratch-path ".build-$2"
   echo "==> running them: $3"
-  "$SWIFT" test --skip-build --sanitize="$1" --scratch-path ".build-$2" --filter "$3"
+  "$SWIFT" test --skip-build --sanitize="$1" --scratch-path ".build-$2" --filter "$3" "${@:4}"
 }
 
 build_shims() { # output, flags
@@ -37,7 +37,9 @@ build_shims() { # output, flags
 case "${1:-}" in
 address)
   export ASAN_OPTIONS=detect_stack_use_after_return=0:detect_leaks=0
-  run_tests address asan "${FILTER:-TricolorTests|ProtocolTests|TricolorPlatformTests|TricolorPacingTests}"
+  # Skipped: that a word beside an object does not keep it. Instrumented frames are large and leave copies of the address behind.
+  run_tests address asan "${FILTER:-TricolorTests|ProtocolTests|TricolorPlatformTests|TricolorPacingTests}" \
+    --skip 'ConservativeTests/interior'
   ;;
 thread)
   reports=$(mktemp -d)
