@@ -7,6 +7,7 @@
 //
 // Invariant: while such an object is not scanned, the grey pool's overflow is noted, which keeps marking from ending (I5, I6). It is
 // noted after the mark is set and cleared before the walk begins, so a walk under way never makes up for a later overflow.
+// Marks of cells that are handed out black are set after their memory has been zeroed: the walk reads all that is marked.
 // Each walk that overflows again has marked something, so walks end. The first slab of the pool is mapped with the heap, so
 // the walk itself always has a chunk. Cost: one pass over the marked heap for each overflow; nothing while memory is to be had.
 

@@ -109,11 +109,15 @@ extension MutatorCore {
     run.pointee.limit = start
     run.pointee.cursor = start
     descriptor.pointee.frontier = UInt64(start - blockStart)
-    if state.pointee.allocatesBlack { MarkPattern.set(from: start, to: limit, step: laneClass.cellBytes) }
     info.pointee.isZeroed = !descriptor.pointee.needsZeroing
     if descriptor.pointee.needsZeroing && laneClass.hasReferences {
       UnsafeMutableRawPointer(bitPattern: start)!.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
       info.pointee.isZeroed = true
+    }
+    // After zeroing: a walk over the marked objects (Overflow.swift) reads what it finds marked, allocated or not.
+    if state.pointee.allocatesBlack {
+      atomicMemoryFence(ordering: .releasing)
+      MarkPattern.set(from: start, to: limit, step: laneClass.cellBytes)
     }
     info.pointee.start = start
     info.pointee.next = limit
