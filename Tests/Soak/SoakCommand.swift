@@ -78,7 +78,7 @@ struct SoakCommand: ParsableCommand {
       Glibc.exit(1)
     }
     SoakCommand.write(report, to: file)
-    if !report.passed { throw ExitCode(1) }
+    if !report.passed { Glibc.exit(1) }
   }
 
   private func makeOptions() throws -> SoakOptions {
