@@ -44,11 +44,9 @@ enum ForkedChild {
 
   private static func begin() {
     isOne.store(true, ordering: .relaxed)
-    var next = ThreadRecords.first
-    while let mutator = next {
+    ThreadRecords.forEachRecord { mutator in
       mutator.state.pointee.barrierMode = BarrierMode.off
       mutator.state.pointee.poll.store(1, ordering: .relaxed)
-      next = mutator.state.pointee.nextInThread
     }
     tricolor_set_barrier(0)
     ThreadRecords.first = nil

@@ -145,12 +145,9 @@ extension HeapCore {
     record.markingEnded = Clock.monotonic()
     passStep(.clearing)
     if !Mutation.weakClearedLate.isOn { clearWeak() }
-    if state.pointee.checksMarks || state.pointee.verifiesHeap {
-      holdEverybody { endHeld(&record) }
-    } else {
-      endPacing(&record)
-    }
-    state.pointee.liveIsExact = state.pointee.checksMarks || state.pointee.verifiesHeap
+    let isChecked = state.pointee.checksMarks || state.pointee.verifiesHeap
+    if isChecked { holdEverybody { endHeld(&record) } } else { endPacing(&record) }
+    state.pointee.liveIsExact = isChecked
     shakeHands(.sweep, whilePosting: { beginSweepEpoch() })
     if Mutation.weakClearedLate.isOn { clearWeak() }
     state.pointee.phase.store(Phase.idle.rawValue, ordering: .sequentiallyConsistent)

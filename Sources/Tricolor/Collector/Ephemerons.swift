@@ -206,11 +206,7 @@ extension MutatorCore {
   }
 }
 
-/// What a weak word at `slot` on the managed heap refers to, 0 when it is gone. Idle cost: two loads and a branch.
-@usableFromInline @inline(never)
-func loadWeakSlowly(slot: UInt) -> UInt {
-  guard let owner = addressMap.owner(of: slot),
-    let mutator = ThreadRecords.record(for: HeapCore(state: owner.assumingMemoryBound(to: HeapState.self)))
-  else { return tricolor_load_word(slot) }
-  return mutator.loadWeak(slot)
+/// What a weak word at `slot` on the managed heap refers to, 0 when it is gone. For when a barrier of the thread may be on.
+@inline(never) func loadWeakSlowly(slot: UInt) -> UInt {
+  ThreadRecords.record(ofSlot: slot).map { $0.loadWeak(slot) } ?? tricolor_load_word(slot)
 }

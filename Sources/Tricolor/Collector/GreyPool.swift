@@ -23,6 +23,12 @@ struct GreyChunk {
   @inline(__always) static func entries(_ chunk: UnsafeMutablePointer<GreyChunk>) -> UnsafeMutablePointer<UInt> {
     UnsafeMutableRawPointer(chunk).advanced(by: 16).assumingMemoryBound(to: UInt.self)
   }
+
+  /// Adds an edge to the chunk at `chunk`, which is not full.
+  @inline(__always) static func push(_ edge: UInt, on chunk: UnsafeMutablePointer<GreyChunk>) {
+    entries(chunk)[chunk.pointee.count] = edge
+    chunk.pointee.count += 1
+  }
 }
 
 struct GreyPool: ~Copyable {
@@ -194,8 +200,7 @@ struct GreyPool: ~Copyable {
       lock.unlock()
       return false
     }
-    GreyChunk.entries(chunk)[chunk.pointee.count] = edge
-    chunk.pointee.count += 1
+    GreyChunk.push(edge, on: chunk)
     wasAdded = true
     lock.unlock()
     announce()

@@ -32,11 +32,7 @@ extension HeapCore {
     whilePosting()
     let sequence = (state.pointee.request.load(ordering: .relaxed) >> 3 &+ 1) << 3 | handshake.rawValue
     state.pointee.request.store(sequence, ordering: .sequentiallyConsistent)
-    var next = state.pointee.mutators
-    while let mutator = next {
-      mutator.state.pointee.poll.store(1, ordering: .sequentiallyConsistent)
-      next = mutator.state.pointee.nextInHeap
-    }
+    forEachMutator { $0.state.pointee.poll.store(1, ordering: .sequentiallyConsistent) }
     return sequence
   }
 
@@ -45,10 +41,8 @@ extension HeapCore {
     state.pointee.registryLock.lock()
     defer { state.pointee.registryLock.unlock() }
     var all = true
-    var next = state.pointee.mutators
-    while let mutator = next {
-      next = mutator.state.pointee.nextInHeap
-      if mutator.state.pointee.answered.load(ordering: .acquiring) == sequence { continue }
+    forEachMutator { mutator in
+      if mutator.state.pointee.answered.load(ordering: .acquiring) == sequence { return }
       if !answerFor(mutator, sequence, handshake) { all = false }
     }
     return all
@@ -216,13 +210,7 @@ extension MutatorCore {
   /// The thread's barrier flag is the OR over the heaps it is inside of (docs/protocol.md, "Flags").
   func setThreadBarrier() {
     var mode: UInt8 = 0
-    var next = ThreadRecords.first
-    while let mutator = next {
-      if mutator.isRunning {
-        mode |= mutator.state.pointee.barrierMode
-      }
-      next = mutator.state.pointee.nextInThread
-    }
+    ThreadRecords.forEachRecord { if $0.isRunning { mode |= $0.state.pointee.barrierMode } }
     tricolor_set_barrier(mode)
   }
 }
@@ -260,13 +248,13 @@ enum ThreadRecords {
   /// waits for. Two threads inside the same two heaps, each waiting for a cycle of another one of them, would else wait for ever.
   static func whileParked(_ body: () -> Void) {
     SpilledFrame.run { stackPointer in
-      forEach { mutator in
+      forEachRecord { mutator in
         guard mutator.isRunning else { return }
         mutator.state.pointee.isWaiting = true
         mutator.park(stackPointer)
       }
       body()
-      forEach { mutator in
+      forEachRecord { mutator in
         guard mutator.state.pointee.isWaiting else { return }
         mutator.state.pointee.isWaiting = false
         mutator.unpark()
@@ -274,7 +262,15 @@ enum ThreadRecords {
     }
   }
 
-  private static func forEach(_ body: (MutatorCore) -> Void) {
+  /// The calling thread's record of the heap that the managed address `slot` belongs to; nil when it has not entered that heap. A thread
+  /// may be inside several heaps of which only one is marking.
+  static func record(ofSlot slot: UInt) -> MutatorCore? {
+    guard let owner = addressMap.owner(of: slot) else { return nil }
+    return record(for: HeapCore(state: owner.assumingMemoryBound(to: HeapState.self)))
+  }
+
+  /// Calls `body` with each of the calling thread's records.
+  static func forEachRecord(_ body: (MutatorCore) -> Void) {
     var next = first
     while let mutator = next {
       body(mutator)

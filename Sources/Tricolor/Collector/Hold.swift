@@ -33,15 +33,6 @@ extension HeapCore {
     state.pointee.registryLock.unlock()
     state.pointee.released.signalAll()
   }
-
-  /// Calls `body` with every attached mutator. The registry is locked, or everybody is held.
-  func forEachMutator(_ body: (MutatorCore) -> Void) {
-    var next = state.pointee.mutators
-    while let mutator = next {
-      body(mutator)
-      next = mutator.state.pointee.nextInHeap
-    }
-  }
 }
 
 extension MutatorCore {

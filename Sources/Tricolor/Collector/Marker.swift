@@ -239,7 +239,7 @@ struct Marker {
 
   /// The shape of an object, its layout and how many elements its cell has room for.
   private func describe(_ object: UInt) -> (LayoutEntry.Shape, LayoutEntry, Int) {
-    let descriptor = head(of: object)
+    let descriptor = map.head(of: object)
     let layout = LayoutTable.laneClasses[Int(descriptor.pointee.lane)].layout
     let entry = LayoutTable.entries[Int(layout.index)]
     let bytes = Int(descriptor.pointee.cellBytes)
@@ -248,12 +248,6 @@ struct Marker {
     case .elements: return (.elements, entry, (bytes - 16) / entry.bytes)
     default: return (entry.shape, entry, 0)
     }
-  }
-
-  private func head(of object: UInt) -> UnsafeMutablePointer<BlockDescriptor> {
-    let descriptor = map.descriptors + map.block(of: object)
-    return descriptor.pointee.kind == BlockKind.continuation.rawValue
-      ? descriptor - Int(descriptor.pointee.span) : descriptor
   }
 
   private mutating func pushRest(_ object: UInt, from index: Int) {
@@ -272,7 +266,7 @@ struct Marker {
 
   /// Objects whose scan word does not say it all: arrays of elements, custom layouts, large and sparse ones.
   @inline(never) private mutating func scanDescribed(_ object: UInt, cellBytes: Int) {
-    let descriptor = head(of: object)
+    let descriptor = map.head(of: object)
     let bytes = Int(descriptor.pointee.cellBytes)
     if cellBytes != bytes { tally.bytes += bytes - cellBytes }
     tally.work += bytes

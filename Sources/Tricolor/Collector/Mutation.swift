@@ -2,7 +2,7 @@
 // the constant `false`, a delay nothing, and neither leaves an instruction behind.
 //
 // Each mutation is a variant of the model too, under the same name (Model/). A run chooses one by TRICOLOR_MUTATION=NAME; the table
-// that `Scripts/mutations.sh` prints says which test catches it. Delays are random, TRICOLOR_DELAYS out of 1000 steps take one.
+// that `Scripts/mutations.py` prints says which test catches it. Delays are random, TRICOLOR_DELAYS out of 1000 steps take one.
 
 import CTricolorShims
 import Glibc

@@ -50,10 +50,10 @@ extension HeapCore {
 extension AddressMap {
   /// What marking the object adds to its marker's account.
   func tally(of object: UInt) -> MarkTally {
-    var block = self.block(of: object)
-    if descriptors[block].kind == BlockKind.continuation.rawValue { block -= Int(descriptors[block].span) }
-    let bytes = Int(descriptors[block].cellBytes)
-    return MarkTally(work: ScanWord.kind(scanWords[block]) == ScanWord.leaf ? 0 : bytes, bytes: bytes, objects: 1)
+    let bytes = Int(head(of: object).pointee.cellBytes)
+    // The scan word is the same for every block of a run.
+    let isLeaf = ScanWord.kind(scanWords[block(of: object)]) == ScanWord.leaf
+    return MarkTally(work: isLeaf ? 0 : bytes, bytes: bytes, objects: 1)
   }
 
   /// Calls `body` with the marked objects of the run that begins at `block`, unless it is of leaves; how many blocks to go on by.

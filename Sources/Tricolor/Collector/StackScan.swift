@@ -31,7 +31,6 @@ extension HeapCore {
       chunk = state.pointee.grey.emptyChunk()
     }
     guard let chunk else { return markUnscanned(edge) }
-    GreyChunk.entries(chunk)[chunk.pointee.count] = edge
-    chunk.pointee.count += 1
+    GreyChunk.push(edge, on: chunk)
   }
 }

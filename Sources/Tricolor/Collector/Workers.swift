@@ -89,11 +89,7 @@ extension HeapCore {
     state.pointee.registryLock.lock()
     defer { state.pointee.registryLock.unlock() }
     var running = 0
-    var next = state.pointee.mutators
-    while let mutator = next {
-      if mutator.state.pointee.status.load(ordering: .relaxed) == MutatorStatus.running { running += 1 }
-      next = mutator.state.pointee.nextInHeap
-    }
+    forEachMutator { if $0.isRunning { running += 1 } }
     return max(0, state.pointee.processors - Double(running))
   }
 

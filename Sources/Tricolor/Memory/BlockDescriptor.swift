@@ -112,6 +112,13 @@ struct BlockList {
 }
 
 extension AddressMap {
+  /// The descriptor of the run that the object at `object`, which is alive, lies in.
+  func head(of object: UInt) -> UnsafeMutablePointer<BlockDescriptor> {
+    let descriptor = descriptors + block(of: object)
+    return descriptor.pointee.kind == BlockKind.continuation.rawValue
+      ? descriptor - Int(descriptor.pointee.span) : descriptor
+  }
+
   /// The start of the allocated cell that `word` points into, nil when there is none. Interior pointers count. Safe against
   /// concurrent allocation; must not run while a sweep does. Cost: range compare, descriptor line, one multiplication, one bit.
   func conservativeCell(_ word: UInt) -> UInt? {

@@ -110,6 +110,15 @@ extension HeapCore {
     state.pointee.answers.signalAll()
   }
 
+  /// Calls `body` with every attached mutator. The registry is locked, or nobody comes or goes (a hold, the end of the heap).
+  func forEachMutator(_ body: (MutatorCore) -> Void) {
+    var next = state.pointee.mutators
+    while let mutator = next {
+      body(mutator)
+      next = mutator.state.pointee.nextInHeap
+    }
+  }
+
   private func unlink(_ mutator: MutatorCore) {
     if state.pointee.mutators == mutator {
       state.pointee.mutators = mutator.state.pointee.nextInHeap
@@ -173,9 +182,7 @@ extension HeapCore {
   /// Lets go of every record: the heap is about to die. Fatal when a thread is still inside it.
   func releaseMutators() {
     LiveHeaps.lock.withLock { _ in
-      var next = state.pointee.mutators
-      while let mutator = next {
-        next = mutator.state.pointee.nextInHeap
+      forEachMutator { mutator in
         precondition(
           mutator.state.pointee.depth == 0,
           "a heap was released while thread \(mutator.state.pointee.threadID) was inside withMutator")

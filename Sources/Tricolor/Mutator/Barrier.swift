@@ -40,13 +40,10 @@ extension MutatorCore {
   }
 }
 
-/// The barrier's slow path for a slot on the managed heap: finds the heap by the slot's address, since a thread may be inside
-/// several heaps of which only one is marking.
+/// The barrier's slow path for a slot on the managed heap.
 @usableFromInline @inline(never)
 func barrierSlowly(slot: UInt, new: UInt) {
-  guard let owner = addressMap.owner(of: slot) else { return }
-  let heap = HeapCore(state: owner.assumingMemoryBound(to: HeapState.self))
-  ThreadRecords.record(for: heap)?.record(slot: slot, new: new)
+  ThreadRecords.record(ofSlot: slot)?.record(slot: slot, new: new)
 }
 
 /// Stores a reference with the barrier. Idle cost: one thread-local byte load, one branch, one store.
