@@ -45,6 +45,26 @@ struct RunTests {
     #expect(checksum(one) != checksum(other))
   }
 
+  @Test("a rate limits how fast operations are done, not what they do")
+  func rateKeepsTheState() throws {
+    var options = Self.small
+    options.mostOperationsPerSecond = 30_000
+    let throttled = try run(options, threads: 2)
+    #expect(throttled.verified && throttled.operations == 6_000)
+    #expect(checksum(throttled) == checksum(try run(Self.small, threads: 1)))
+  }
+
+  @Test("a thread waits for as long as it is ahead of its rate, in pieces, and not when it is behind")
+  func throttleWaits() {
+    var throttle = Throttle(operationsPerSecond: 1_000, from: 5)
+    #expect(throttle.nanosecondsAhead(at: 5) == nil)
+    throttle.count(10)
+    #expect(throttle.nanosecondsAhead(at: 4_000_005) == 6_000_000)
+    #expect(throttle.nanosecondsAhead(at: 10_000_005) == nil)
+    throttle.count(1_000)
+    #expect(throttle.nanosecondsAhead(at: 10_000_005) == Throttle.longestWait)
+  }
+
   @Test("a dump is loaded, worked on and verified")
   func runsOnDump() throws {
     var options = Self.small

@@ -16,6 +16,9 @@ struct SoakOptions: Sendable {
   var nanoseconds: UInt64 = 3_600_000_000_000
   var seed = RunRequest.defaultSeed
   var threads = 2
+  /// Operations a second of all clients together; nil for as many as they can. Early and late are compared under one load, else the
+  /// verdict would be about the machine: how many blocks are in use follows from the rate.
+  var rate: Int? = 8_000
   /// The memory limit of samples, in bytes; between them it is from five eighths of it to twice as much.
   var limitBytes = 256 << 20
   var showsProgress = false
@@ -31,6 +34,7 @@ struct SoakOptions: Sendable {
   fileprivate var relayedStore: EtcdStoreOptions {
     var store = self.store
     store.relays = true
+    store.mostOperationsPerSecond = rate
     store.roundNanoseconds = min(store.roundNanoseconds, nanoseconds / 30)
     return store
   }

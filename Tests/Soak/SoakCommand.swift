@@ -32,6 +32,11 @@ struct SoakCommand: ParsableCommand {
   @Option(parsing: .unconditional, help: ArgumentHelp("Client threads at work at a time.", valueName: "N"))
   var threads: Int?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Operations a second of all clients together; 0 for as many as they can.", valueName: "N"))
+  var rate = SoakOptions().rate ?? 0
+
   @Option(parsing: .unconditional, help: ArgumentHelp("Keys of the store.", valueName: "N"))
   var keys = SoakOptions().store.keys
 
@@ -94,6 +99,10 @@ struct SoakCommand: ParsableCommand {
       throw UsageError(
         option: "--threads", value: "\(options.threads)", allowed: "1 to \(EtcdStoreWorkload.mostThreads)")
     }
+    guard (0...10_000_000).contains(rate) else {
+      throw UsageError(option: "--rate", value: "\(rate)", allowed: "0 to 10000000")
+    }
+    options.rate = rate == 0 ? nil : rate
     guard (1...1_000_000).contains(keys) else {
       throw UsageError(option: "--keys", value: "\(keys)", allowed: "1 to 1000000")
     }

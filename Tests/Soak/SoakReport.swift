@@ -41,7 +41,8 @@ extension SoakReport {
   private var title: String {
     let asked = Figures.fixed(Double(options.nanoseconds) / 1e9, 0)
     return
-      "Soak of \(Figures.fixed(seconds, 0)) of \(asked) s, seed \(options.seed), \(options.threads) client threads, limit "
+      "Soak of \(Figures.fixed(seconds, 0)) of \(asked) s, seed \(options.seed), \(options.threads) client threads, "
+      + "\(options.rate.map { "\(Figures.count($0)) operations a second at most" } ?? "at full speed"), limit "
       + "\(Figures.bytes(options.limitBytes)) at samples"
   }
 
@@ -114,7 +115,8 @@ extension SoakReport {
     [
       "seconds": .float(seconds), "requestedSeconds": .float(Double(options.nanoseconds) / 1e9),
       "seed": .unsigned(options.seed),
-      "threads": .integer(options.threads), "limitBytes": .integer(options.limitBytes), "passed": .bool(passed),
+      "threads": .integer(options.threads), "operationsPerSecondAllowed": options.rate.map { .integer($0) } ?? .null,
+      "limitBytes": .integer(options.limitBytes), "passed": .bool(passed),
       "flat": .bool(isFlat), "verified": .bool(isVerified),
       "limitChanges": .integer(counts.limitChanges), "percentChanges": .integer(counts.percentChanges),
       "forcedCycles": .integer(counts.forcedCycles), "verifications": .integer(counts.verifications),
