@@ -56,7 +56,7 @@ final class Script: Sendable {
 
 /// An object with a slot of every kind.
 struct Holder: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var number: Int
   var field: Reference<Link>?
   var slots: InlineArray<3, Reference<Link>?>

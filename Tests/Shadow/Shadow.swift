@@ -22,7 +22,7 @@ struct SplitMix64: Sendable {
 }
 
 struct Item: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var identity: Int
   var checksum: UInt64
   var left: Reference<Item>?
@@ -36,14 +36,14 @@ struct Item: Managed {
 }
 
 struct Entry: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var number: Int
   var item: Reference<Item>?
 }
 
 /// A slot on the heap that all threads write, without order among them.
 struct Box: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var item: Reference<Item>?
 }
 

@@ -10,7 +10,7 @@ import TricolorPlatform
 
 /// A link of a visitor's chain.
 private struct Bead: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var number: Int
   var next: Reference<Bead>?
 }

@@ -180,21 +180,21 @@ private func expectApart(_ extents: [Extent], _ round: Int) {
 }
 
 private struct Tiny: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var value: UInt8
 }
 
 private struct Wide: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var lanes: SIMD2<Double>
 }
 
 private struct Big: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var words: InlineArray<100, Int>
 }
 
 private struct Huge: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var words: InlineArray<5000, Int>
 }

@@ -145,7 +145,7 @@ struct Leftovers {
 
 /// A knot of a web: two others, and a leaf with a leaf of its own.
 struct Knot: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var number: Int
   var left: Reference<Knot>?
   var right: Reference<Knot>?

@@ -9,7 +9,7 @@ struct Nested: Managed {
     var link: Reference<Link>?
     var last: Reference<Link>?
   }
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var number: Int
   var first: Reference<Link>?
   var inner: Inner
@@ -20,25 +20,25 @@ struct Nested: Managed {
 
 /// References from the first word to the last.
 struct Row: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var links: InlineArray<9, Reference<Link>?>
   var last: Reference<Link>?
 }
 
 struct Sparse: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var first: Reference<Link>?
   var gap: InlineArray<99, Int>
   var last: Reference<Link>?
 }
 
 struct Crowd: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var links: InlineArray<300, Reference<Link>?>
 }
 
 struct Vast: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var first: Reference<Link>?
   var gap: InlineArray<9999, Int>
   var last: Reference<Link>?
@@ -49,12 +49,12 @@ struct Pairs: Managed {
     var number: Int
     var link: Reference<Link>?
   }
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var pairs: InlineArray<3, Pair>
 }
 
 struct Mandatory: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var one: Reference<Link>
   var other: Reference<Bytes>
 }
@@ -69,7 +69,7 @@ struct Plain: Managed {
     var x: Double
     var y: Float
   }
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var integer: Int
   var byte: UInt8
   var flag: Bool
@@ -91,7 +91,7 @@ struct Plain: Managed {
 }
 
 struct Fresh: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var value: Int
   var next: Reference<Fresh>?
 }
@@ -101,23 +101,23 @@ struct Fresh: Managed {
 final class Counted {}
 
 struct WithClass: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var number: Int
   var object: Counted
 }
 
 struct WithClosure: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var body: () -> Void
 }
 
 struct WithString: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var text: String
 }
 
 struct WithOptionalStruct: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var first: Reference<Link>?
   var second: Pairs.Pair?
 }
@@ -127,7 +127,7 @@ struct WithPayloadEnum: Managed {
     case link(Reference<Link>)
     case number(Int)
   }
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var either: Either
 }
 
@@ -136,12 +136,12 @@ struct WithDeepEnum: Managed {
     var number: Int
     var either: WithPayloadEnum.Either
   }
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var outer: Outer
 }
 
 /// A C union, into which reflection does not see.
 struct WithUnion: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var union: pthread_mutex_t
 }

@@ -7,7 +7,7 @@ import Harness
 import Tricolor
 
 struct TreeNode: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var left: Reference<TreeNode>?
   var right: Reference<TreeNode>?
 }

@@ -8,7 +8,7 @@ import Harness
 import Tricolor
 
 struct ChurnRecord: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var stamp: UInt32
   var previous: Reference<ChurnRecord>?
   var bytes: Reference<Bytes>?

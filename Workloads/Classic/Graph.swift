@@ -11,7 +11,7 @@ import Tricolor
 import TricolorPlatform
 
 struct GraphNode: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var left: Reference<GraphNode>?
   var right: Reference<GraphNode>?
   var a: UInt64

@@ -7,7 +7,7 @@ import Tricolor
 import TricolorPlatform
 
 struct ListNode: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var next: Reference<ListNode>?
   var value: Int
 }

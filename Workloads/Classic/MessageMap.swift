@@ -11,20 +11,20 @@
 import Tricolor
 
 struct MapEntry: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var key: Int
   var message: Reference<Bytes>?
 }
 
 struct MapTable: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var entries: Reference<ElementArray<MapEntry>>?
   var count: Int
   var depth: Int
 }
 
 struct MapRoot: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var directory: Reference<ReferenceArray<MapTable>>?
   var depth: Int
   var count: Int

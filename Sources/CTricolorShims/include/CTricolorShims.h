@@ -59,6 +59,11 @@ static inline uint64_t tricolor_load_bits(const uint64_t *_Nonnull word) {
 static inline bool tricolor_set_bits(uint64_t *_Nonnull word, uint64_t mask) {
   return (__atomic_fetch_or(word, mask, __ATOMIC_RELAXED) & mask) != mask;
 }
+// Sets the bits of `mask` and answers which of them were set before.
+static inline uint64_t tricolor_add_bits(uintptr_t word, uint64_t mask) {
+  return __atomic_fetch_or((uint64_t *)word, mask, __ATOMIC_RELAXED) & mask;
+}
+static inline uint64_t tricolor_load_scan_word(uintptr_t address) { return *(const uint64_t *)address; }
 static inline void tricolor_clear_bits(uint64_t *_Nonnull word, uint64_t mask) {
   (void)__atomic_fetch_and(word, ~mask, __ATOMIC_RELAXED);
 }

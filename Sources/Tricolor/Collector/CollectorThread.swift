@@ -49,7 +49,17 @@ extension HeapCore {
     sampleMemory()
     repace()
     updateLimiter()
+    chooseHugePages()
     scavenge()
+  }
+
+  /// Huge pages make random marking faster and take memory in steps of 2 MiB: they are wanted until half of the limit is in use, and
+  /// again when less than a quarter is.
+  func chooseHugePages() {
+    let limit = state.pointee.pacing.limit.load(ordering: .relaxed)
+    let isOn = state.pointee.blocks.usesHugePages.load(ordering: .relaxed)
+    let wanted = limit == Int.max || ownResidentBytes < (isOn ? limit / 2 : limit / 4)
+    if wanted != isOn { state.pointee.blocks.useHugePages(wanted) }
   }
 
   /// Reads what the process really uses and moves the estimate of foreign memory.

@@ -1,9 +1,17 @@
 // Marking: the loop that turns grey edges into marked, scanned objects.
 //
-// A LIFO stack of edges feeds a FIFO ring of 16: an edge is prefetched (mark word, and the object unless it is a leaf) when it
-// enters the ring and looked at when it leaves, sixteen edges later. Measured on 4 M objects of 32 bytes in random order this is
-// 4 to 5 times faster than without (docs/decisions.md, "Prefetch ring"); the technique is Cher, Hosking and Vijaykumar's
-// (ASPLOS 2004). What an object holds comes from its block's scan word, so no object is touched twice and leaves not at all.
+// Edges come off a LIFO stack 32 at a time. First their mark words are prefetched; then each mark is tested, and set if it was clear:
+// that is an object to be scanned, whose first line is prefetched and which enters a FIFO queue; then the queue is scanned but
+// for its newest 16, whose lines have yet to come. So memory is asked for objects once each and not once an edge. Prefetching in FIFO
+// order is Cher, Hosking and Vijaykumar's (ASPLOS 2004); three short loops, because one loop over everything has more to
+// keep than there are registers. What an object holds comes from its block's scan word; leaves are counted and never touched.
+//
+// Marks of one mark word (1 KiB of cells) are gathered in a register and written when a mark of another word comes: objects that lie
+// beside each other cost one locked instruction together. Another marker may meanwhile mark the same object; whoever writes second
+// sees it and takes it off its account again. Nothing is gathered while anybody else needs to see marks at once: objects whose scan
+// looks at marks (weak references, ephemerons) and, while keys are looked up, all.
+//
+// Measured: docs/decisions.md, "Marking in batches".
 //
 // No allocation, no reference counting, no existential: raw pointers and machine words only.
 
@@ -27,7 +35,11 @@ struct MarkTally {
 
 /// One marker at work: a chunk of grey entries and a prefetch ring. Lives on its thread's stack during one `mark` call.
 struct Marker {
-  static let ringSize = 16
+  /// Edges taken off the stack at once.
+  static let batch = 32
+  /// Objects that stay in the queue, so that their lines have the time to come.
+  static let distance = 16
+  static let queueSize = 64
   /// Array references scanned before the rest of the array goes back on the stack.
   static let arrayPiece = 512
   /// Entries a single object may push without a check.
@@ -71,12 +83,10 @@ struct Marker {
 
   /// Marks until `budget` bytes of work are done or nothing grey is left to take, then leaves the pool.
   mutating func run(budget: Int) {
-    withUnsafeTemporaryAllocation(of: UInt.self, capacity: Marker.ringSize) { ring in
-      let ring = ring.baseAddress!
-      ring.initialize(repeating: 0, count: Marker.ringSize)
+    withQueue { marker, queue in
       repeat {
-        drain(ring, budget: budget)
-      } while cost < budget && refill()
+        marker.drain(queue, budget: budget)
+      } while marker.cost < budget && marker.refill()
     }
     leave()
   }
@@ -84,18 +94,23 @@ struct Marker {
   /// Scans every marked object again, marks what that finds, and leaves the pool.
   mutating func runOverMarkedObjects() {
     tracesWeak = true
-    withUnsafeTemporaryAllocation(of: UInt.self, capacity: Marker.ringSize) { ring in
-      let ring = ring.baseAddress!
-      ring.initialize(repeating: 0, count: Marker.ringSize)
-      heap.forEachMarkedObject { object in
+    withQueue { marker, queue in
+      marker.heap.forEachMarkedObject { object in
         // Counted when it was marked.
-        let counted = tally
-        scan(object, map.scanWords[map.block(of: object)])
-        tally = counted
-        drain(ring, budget: .max)
+        let counted = marker.tally
+        marker.scan(object, marker.map.scanWords[marker.map.block(of: object)])
+        marker.tally = counted
+        marker.drain(queue, budget: .max)
       }
     }
     leave()
+  }
+
+  /// Calls `body` with room for the queue.
+  @inline(__always) private mutating func withQueue(_ body: (inout Marker, UnsafeMutablePointer<UInt>) -> Void) {
+    withUnsafeTemporaryAllocation(of: UInt.self, capacity: Marker.queueSize + Marker.batch) {
+      body(&self, $0.baseAddress!)
+    }
   }
 
   private mutating func leave() {
@@ -106,82 +121,212 @@ struct Marker {
     heap.state.pointee.grey.leave(chunk)
   }
 
-  /// Empties the stack through the ring. On return the ring is empty; entries are left on the stack only when the budget ran out.
-  ///
-  /// The loop keeps everything it needs in locals: fields of `self` would be reloaded after each call. Objects that a bitmap
-  /// describes and leaves are handled here; the rest goes through `scan`, which works on the fields.
-  private mutating func drain(_ ring: UnsafeMutablePointer<UInt>, budget: Int) {
-    let base = self.base
-    let markBits = self.markBits
-    let scanWords = self.scanWords
-    var top = self.top
-    var left = budget &- cost
-    // While keys are looked up every object goes through `scan`: a value no kind has.
-    let handledHere = looksUpKeys ? UInt64.max : ScanWord.bitmap
-    var index = 0
-    var inFlight = 0
+  /// Empties the stack. On return no object waits in the queue and all marks are written; entries are left on the stack only when the
+  /// budget ran out.
+  private mutating func drain(_ queue: UnsafeMutablePointer<UInt>, budget: Int) {
+    // Two copies, so that what is gathered or not is decided outside the loops.
+    if looksUpKeys {
+      drain(Window(map, queue, left: budget &- cost, gathers: false))
+    } else {
+      drain(Window(map, queue, left: budget &- cost, gathers: true))
+    }
+  }
+
+  @inline(__always) private mutating func drain(_ start: Window) {
+    var window = start
     while true {
-      var next: UInt = 0
-      if top != floor && left > 0 {
-        top -= 1
-        next = top.pointee
-        if _slowPath(next & 1 != 0) {
-          top -= 1
-          self.top = top
-          scanArray(top.pointee, from: Int(next >> 1))
-          top = self.top
+      if window.left > 0 && top > floor {
+        let count = min(top - floor, Marker.batch)
+        guard let found = takeUnmarked(count, &window) else {
+          scanNewestPair()
           continue
         }
-        let offset = next &- base
-        tricolor_prefetch_for_write(UInt(bitPattern: markBits) &+ (offset >> 10) << 3)
-        if ScanWord.kind(scanWords[Int(bitPattern: offset >> Geometry.blockShift)]) != ScanWord.leaf {
-          tricolor_prefetch(next)
-        }
-        inFlight &+= 1
-      } else if inFlight == 0 {
+        mark(found, &window)
+      } else if window.head == window.tail {
         break
       }
-      let edge = ring[index]
-      ring[index] = next
-      index = (index &+ 1) & (Marker.ringSize &- 1)
-      if edge == 0 { continue }
-      inFlight &-= 1
-      let offset = edge &- base
-      let mark = markBits + Int(bitPattern: offset >> 10)
-      let bit: UInt64 = 1 &<< (UInt64(offset) &>> 4)
-      if tricolor_load_bits(mark) & bit != 0 || !tricolor_set_bits(mark, bit) { continue }
-      let word = scanWords[Int(bitPattern: offset >> Geometry.blockShift)]
-      if _fastPath(ScanWord.kind(word) == handledHere) {
-        if _slowPath(top + Marker.slack > ceiling) {
-          self.top = top
-          spill()
-          top = self.top
+      scanQueue(leaving: window.left > 0 && top > floor ? Marker.distance : 0, &window)
+    }
+    let work = start.left &- window.left &- window.elsewhere &- window.objects &* 16
+    tally.add(MarkTally(work: work, bytes: work &+ window.leafBytes, objects: window.objects))
+  }
+
+  /// Takes the newest `count` edges off the stack and makes candidates of those whose mark is clear; how many. Nil, and nothing is
+  /// taken, when there is a pair among them.
+  ///
+  /// Without a branch on the mark: whether an edge leads to a marked object cannot be predicted.
+  @inline(__always) private mutating func takeUnmarked(_ count: Int, _ window: inout Window) -> Int? {
+    let end = top - count
+    let candidates = window.candidates
+    var edges = top
+    var found = 0
+    repeat {
+      edges -= 1
+      let edge = edges.pointee
+      if _slowPath(edge & 1 != 0) { return nil }
+      candidates[found] = edge
+      let bits = UInt64(tricolor_load_word(window.mark(of: edge)))
+      found &+= Int(truncatingIfNeeded: ~(bits &>> (UInt64(edge) &>> 4)) & 1)
+    } while edges != end
+    top = end
+    return found
+  }
+
+  /// Scans a piece of the array whose rest is the newest pair, which is taken out from under the edges above it: on their own these may
+  /// be the head of a chain, through which nothing can be prefetched.
+  @inline(never) private mutating func scanNewestPair() {
+    var second = top - 1
+    while second.pointee & 1 == 0 { second -= 1 }
+    let (object, index) = (second[-1], Int(second[0] >> 1))
+    (second - 1).update(from: second + 1, count: top - second - 1)
+    top -= 2
+    scanArray(object, from: index)
+  }
+
+  /// Marks the first `count` candidates, counts leaves, and queues what else was not marked before.
+  @inline(__always) private mutating func mark(_ count: Int, _ window: inout Window) {
+    let candidates = window.candidates
+    for index in 0..<count { tricolor_prefetch_for_write(window.mark(of: candidates[index])) }
+    var tail = window.tail
+    var gathered = GatheredMarks()
+    for index in 0..<count {
+      let edge = candidates[index]
+      let bit: UInt64 = 1 &<< (UInt64(edge) &>> 4)
+      let mark = window.mark(of: edge)
+      let current = UInt64(tricolor_load_word(mark))
+      let word = window.scanWord(of: edge)
+      if window.gathers && ScanWord.kind(word) <= ScanWord.bitmap {
+        if mark == gathered.address {
+          if (current | gathered.bits) & bit != 0 { continue }
+          gathered.bits |= bit
+        } else {
+          if current & bit != 0 { continue }
+          if gathered.bits != 0 { write(gathered) }
+          gathered = GatheredMarks(address: mark, bits: bit)
         }
-        var mask = ScanWord.mask(word)
-        while mask != 0 {
-          let reference = tricolor_load_word(edge &+ UInt(truncatingIfNeeded: mask.trailingZeroBitCount) &<< 3)
-          mask &= mask &- 1
-          top.pointee = reference
-          top += reference != 0 ? 1 : 0
+        if ScanWord.kind(word) == ScanWord.leaf {
+          window.countLeaf(word)
+          continue
         }
-        let bytes = ScanWord.bytes(word)
-        tally.objects &+= 1
-        tally.bytes &+= bytes
-        tally.work &+= bytes
-        left &-= bytes &+ 16
-      } else {
-        self.top = top
-        scan(edge, word)
-        top = self.top
-        left = budget &- cost
+      } else if current & bit != 0 || tricolor_add_bits(mark, bit) != 0 {
+        continue
       }
-      if _slowPath(tally.objects & 255 == 0) {
+      tricolor_prefetch(edge)
+      window.queue[tail & (Marker.queueSize &- 1)] = edge
+      tail &+= 1
+    }
+    if gathered.bits != 0 && !Mutation.gatheredMarksLost.isOn { write(gathered) }
+    window.tail = tail
+  }
+
+  /// Scans the oldest objects of the queue until `rest` are left.
+  @inline(__always) private mutating func scanQueue(leaving rest: Int, _ window: inout Window) {
+    let end = window.tail &- rest
+    var head = window.head
+    var top = self.top
+    while head < end {
+      let object = window.queue[head & (Marker.queueSize &- 1)]
+      let word = window.scanWord(of: object)
+      head &+= 1
+      guard _fastPath(window.gathers && ScanWord.kind(word) == ScanWord.bitmap) else {
         self.top = top
-        shareIfWanted()
+        scanElsewhere(object, word, &window)
+        top = self.top
+        continue
+      }
+      if _slowPath(top + Marker.slack > ceiling) {
+        self.top = top
+        spill()
         top = self.top
       }
+      var mask = ScanWord.mask(word)
+      while mask != 0 {
+        let reference = tricolor_load_word(object &+ UInt(truncatingIfNeeded: mask.trailingZeroBitCount) &<< 3)
+        mask &= mask &- 1
+        top.pointee = reference
+        top += reference != 0 ? 1 : 0
+      }
+      window.count(word)
     }
     self.top = top
+    window.head = head
+    shareIfWanted()
+  }
+
+  @inline(__always) private mutating func scanElsewhere(_ object: UInt, _ word: UInt64, _ window: inout Window) {
+    let before = cost
+    scan(object, word)
+    window.countElsewhere(cost &- before)
+  }
+
+  /// What the loops of `drain` work with: locals, since fields of the marker would be reloaded after each call.
+  private struct Window {
+    /// Mark and scan words are addressed from an object's address, without the heap's base.
+    let marks: UInt
+    let scanWords: UInt
+    let queue: UnsafeMutablePointer<UInt>
+    /// Edges of a batch that led to unmarked objects when it was looked through.
+    let candidates: UnsafeMutablePointer<UInt>
+    /// Constant in each copy of the loops.
+    let gathers: Bool
+    var head = 0
+    var tail = 0
+    var left: Int
+    var objects = 0
+    var leafBytes = 0
+    /// What objects that `scan` handled cost.
+    var elsewhere = 0
+
+    @inline(__always) init(_ map: AddressMap, _ queue: UnsafeMutablePointer<UInt>, left: Int, gathers: Bool) {
+      marks = UInt(bitPattern: map.markBits) &- (map.base >> 10) << 3
+      scanWords = UInt(bitPattern: map.scanWords) &- (map.base >> Geometry.blockShift) << 3
+      self.queue = queue
+      candidates = queue + Marker.queueSize
+      self.gathers = gathers
+      self.left = left
+    }
+
+    /// The address of an object's mark word.
+    @inline(__always) func mark(of object: UInt) -> UInt { marks &+ (object >> 10) << 3 }
+
+    @inline(__always) func scanWord(of object: UInt) -> UInt64 {
+      tricolor_load_scan_word(scanWords &+ (object >> Geometry.blockShift) << 3)
+    }
+
+    @inline(__always) mutating func count(_ word: UInt64) {
+      objects &+= 1
+      left &-= ScanWord.bytes(word) &+ 16
+    }
+
+    @inline(__always) mutating func countLeaf(_ word: UInt64) {
+      objects &+= 1
+      leafBytes &+= ScanWord.bytes(word)
+      left &-= 16
+    }
+
+    @inline(__always) mutating func countElsewhere(_ cost: Int) {
+      elsewhere &+= cost
+      left &-= cost
+    }
+  }
+
+  /// Marks of one mark word that are set and not yet written.
+  private struct GatheredMarks {
+    var address: UInt = 0
+    var bits: UInt64 = 0
+  }
+
+  /// Writes gathered marks. What another marker has marked meanwhile is its account's; the work of scanning it was done twice and counts.
+  @inline(__always) private mutating func write(_ gathered: GatheredMarks) {
+    let others = tricolor_add_bits(gathered.address, gathered.bits)
+    if _slowPath(others != 0) { uncount(others, gathered.address) }
+  }
+
+  @inline(never) private mutating func uncount(_ others: UInt64, _ address: UInt) {
+    let firstGranule = (address &- UInt(bitPattern: markBits)) << 3
+    let word = scanWords[Int(firstGranule >> (Geometry.blockShift - Geometry.granuleShift))]
+    tally.objects &-= others.nonzeroBitCount
+    tally.bytes &-= others.nonzeroBitCount &* ScanWord.bytes(word)
   }
 
   /// Counts a newly marked object that no bitmap describes and pushes its references.
@@ -191,8 +336,8 @@ struct Marker {
     tally.bytes += bytes
     if looksUpKeys { pushValues(ofKey: object) }
     switch ScanWord.kind(word) {
-    case ScanWord.leaf:
-      if bytes == 0 { countLargeLeaf(object) }
+    case ScanWord.leaf: break
+    case ScanWord.largeLeaf: countLargeLeaf(object)
     case ScanWord.references:
       tally.work += bytes
       scanArray(object, from: 0)
@@ -225,15 +370,29 @@ struct Marker {
     let last = min(count, first + Marker.arrayPiece)
     if last < count { pushRest(object, from: last) }
     switch shape {
-    case .references:
-      for i in first..<max(first, last) {
-        if i & 31 == 0 { ensureRoom() }
-        push(tricolor_load_word(object + 8 + UInt(i) << 3))
-      }
+    case .references: pushWords(of: object, first..<max(first, last))
     default:
       for i in first..<max(first, last) {
         scanFields(of: object + 16 + UInt(i * entry.bytes), entry)
       }
+    }
+  }
+
+  /// Pushes the references of a reference array, as many at a time as there is room for.
+  private mutating func pushWords(of object: UInt, _ indices: Range<Int>) {
+    var address = object + 8 + UInt(indices.lowerBound) << 3
+    let end = object + 8 + UInt(indices.upperBound) << 3
+    while address < end {
+      ensureRoom()
+      let stop = min(end, address + UInt(Marker.slack / 2) << 3)
+      var top = self.top
+      while address < stop {
+        let reference = tricolor_load_word(address)
+        top.pointee = reference
+        top += reference != 0 ? 1 : 0
+        address += 8
+      }
+      self.top = top
     }
   }
 
@@ -346,11 +505,12 @@ struct Marker {
   }
 
   /// Hands the older half of the stack to a marker that has nothing to do.
-  @inline(never) private mutating func shareIfWanted() {
-    guard heap.state.pointee.grey.hungry.load(ordering: .relaxed) > 0 else { return }
-    let count = top - floor
-    guard count >= 64 else { return }
-    _ = giveOlderHalf()
+  @inline(__always) private mutating func shareIfWanted() {
+    if _slowPath(heap.state.pointee.grey.hungry.load(ordering: .relaxed) > 0) { share() }
+  }
+
+  @inline(never) private mutating func share() {
+    if top - floor >= 64 { _ = giveOlderHalf() }
   }
 
   /// Pools the older half of the stack and goes on with the younger one in a chunk of its own; false when there is none to be had.

@@ -48,6 +48,8 @@ enum Mutation: String, CaseIterable {
   case attachTakesNoMode = "ATTACH_TAKES_NO_MODE"
   /// A root dropped while marking does not make what it held grey.
   case droppedRootNotShaded = "DROPPED_ROOT_NOT_SHADED"
+  /// A marker that leaves does not write the marks it has gathered.
+  case gatheredMarksLost = "GATHERED_MARKS_LOST"
   /// What others have marked pays for nobody's allocation.
   case assistCreditLost = "ASSIST_CREDIT_LOST"
 

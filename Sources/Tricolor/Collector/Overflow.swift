@@ -52,7 +52,7 @@ extension AddressMap {
   func tally(of object: UInt) -> MarkTally {
     let bytes = Int(head(of: object).pointee.cellBytes)
     // The scan word is the same for every block of a run.
-    let isLeaf = ScanWord.kind(scanWords[block(of: object)]) == ScanWord.leaf
+    let isLeaf = ScanWord.isLeaf(scanWords[block(of: object)])
     return MarkTally(work: isLeaf ? 0 : bytes, bytes: bytes, objects: 1)
   }
 
@@ -62,7 +62,7 @@ extension AddressMap {
     let kind = BlockKind(rawValue: descriptor.pointee.kind) ?? .free
     atomicMemoryFence(ordering: .acquiring)
     guard kind == .cells || kind == .large else { return 1 }
-    if ScanWord.kind(scanWords[block]) != ScanWord.leaf {
+    if !ScanWord.isLeaf(scanWords[block]) {
       var cell = address(ofBlock: block)
       for _ in 0..<descriptor.pointee.cellCount {
         if isMarked(cell) { body(cell) }

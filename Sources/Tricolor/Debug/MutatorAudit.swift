@@ -8,6 +8,9 @@ extension HeapAudit {
       auditMode(mutator)
       for lane in 1..<LayoutTable.laneCount { auditRun(lane, of: mutator) }
     }
+    // A hold does not keep a thread that attaches from taking a record out of the pool.
+    heap.state.pointee.registryLock.lock()
+    defer { heap.state.pointee.registryLock.unlock() }
     var pooled = heap.state.pointee.pooledMutators
     while let mutator = pooled {
       for lane in 1..<LayoutTable.laneCount where mutator.info(lane).pointee.blockPlusOne != 0 {

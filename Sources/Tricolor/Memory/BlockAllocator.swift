@@ -113,6 +113,7 @@ struct BlockAllocator: ~Copyable {
   let usedBlocks = Atomic<Int>(0)
   let heldBlocks = Atomic<Int>(0)
   let releasedBytes = Atomic<Int>(0)
+  let usesHugePages = Atomic<Bool>(false)
 
   init(mostArenas: Int) {
     self.mostArenas = mostArenas
@@ -196,9 +197,26 @@ struct BlockAllocator: ~Copyable {
     else { return false }
     for i in 0..<needed {
       (arenas + arenaCount).initialize(to: Arena(index: first + i))
+      advise(arenas[arenaCount])
       arenaCount += 1
     }
     return true
+  }
+
+  /// Lets the kernel put huge pages into all arenas, those to come included, or not any more; pages that are huge stay so until they
+  /// are released.
+  mutating func useHugePages(_ wanted: Bool) {
+    lock.lock()
+    defer { lock.unlock() }
+    if wanted == usesHugePages.load(ordering: .relaxed) { return }
+    usesHugePages.store(wanted, ordering: .relaxed)
+    for i in 0..<arenaCount { advise(arenas[i]) }
+  }
+
+  private func advise(_ arena: Arena) {
+    AddressSpace.adviseHugePages(
+      UnsafeMutableRawPointer(bitPattern: addressMap.address(ofBlock: arena.firstBlock))!, bytes: Geometry.arenaBytes,
+      wanted: usesHugePages.load(ordering: .relaxed))
   }
 
   /// Gives blocks back. Their pages stay until `release` takes them.

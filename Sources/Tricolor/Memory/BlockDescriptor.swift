@@ -60,12 +60,15 @@ struct ScanWord {
   static let references: UInt64 = 3
   /// Everything else: ask the layout.
   static let described: UInt64 = 4
+  /// A leaf with a block run of its own; its size is its descriptor's.
+  static let largeLeaf: UInt64 = 5
 
   static func make(kind: UInt64, cellBytes: Int, mask: UInt64 = 0) -> UInt64 {
     let granules = UInt64(min(cellBytes / Geometry.granule, 0x1fff))
     return kind | granules << 3 | mask << 16
   }
   @inline(__always) static func kind(_ word: UInt64) -> UInt64 { word & 7 }
+  static func isLeaf(_ word: UInt64) -> Bool { kind(word) == leaf || kind(word) == largeLeaf }
   /// The cell's size in bytes; for a large object its descriptor knows.
   @inline(__always) static func bytes(_ word: UInt64) -> Int { Int((word >> 3 & 0x1fff) << 4) }
   @inline(__always) static func mask(_ word: UInt64) -> UInt64 { word >> 16 }

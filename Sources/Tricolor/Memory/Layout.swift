@@ -94,16 +94,21 @@ struct LayoutEntry {
   func scanWord(cellBytes: Int) -> UInt64 {
     let small = cellBytes <= Geometry.largestCell
     switch shape {
-    case .leaf: return ScanWord.make(kind: ScanWord.leaf, cellBytes: small ? cellBytes : 0)
+    case .leaf: return leafScanWord(cellBytes: cellBytes)
     case .references: return ScanWord.make(kind: small ? ScanWord.references : ScanWord.described, cellBytes: cellBytes)
     case .fixed where offsetCount == 0:
-      return ScanWord.make(kind: ScanWord.leaf, cellBytes: small ? cellBytes : 0)
+      return leafScanWord(cellBytes: cellBytes)
     case .fixed:
       if small, let mask { return ScanWord.make(kind: ScanWord.bitmap, cellBytes: cellBytes, mask: mask) }
       return ScanWord.make(kind: ScanWord.described, cellBytes: small ? cellBytes : 0)
     case .elements, .custom, .weak, .ephemeron:
       return ScanWord.make(kind: ScanWord.described, cellBytes: small ? cellBytes : 0)
     }
+  }
+
+  private func leafScanWord(cellBytes: Int) -> UInt64 {
+    cellBytes <= Geometry.largestCell
+      ? ScanWord.make(kind: ScanWord.leaf, cellBytes: cellBytes) : ScanWord.make(kind: ScanWord.largeLeaf, cellBytes: 0)
   }
 }
 

@@ -5,7 +5,7 @@
 // the 6.3 compiler when captured (docs/decisions.md, "Shape of the mutator").
 
 public import CTricolorShims
-import Synchronization
+public import Synchronization
 import TricolorPlatform
 
 /// The heap cannot give more memory: thrown only under a hard limit, or when the reserved address range is used up.
@@ -35,7 +35,7 @@ extension Mutator {
   /// object is new, so either it is white and found from this stack, or black and the barrier's snapshot covers them.
   @inlinable @inline(__always)
   public func make<T: Managed>(_ value: T) throws(OutOfMemory) -> Reference<T> {
-    let run = (base + Int(T.slot.runOffset)).assumingMemoryBound(to: Run.self)
+    let run = (base + Int(T.slot.runOffset.load(ordering: .relaxed))).assumingMemoryBound(to: Run.self)
     let cell = run.pointee.cursor
     let next = cell &+ UInt(roundedToGranules(MemoryLayout<T>.size))
     let address: UnsafeMutableRawPointer
@@ -144,8 +144,9 @@ extension Mutator {
 
   @usableFromInline @inline(never)
   func makeSlowly<T: Managed>(_ type: T.Type) throws(OutOfMemory) -> UnsafeMutableRawPointer {
-    if T.slot.runOffset == 0 { PayloadLayout.register(type) }
-    let lane = (Int(T.slot.runOffset) - MutatorCore.runsOffset) / MemoryLayout<Run>.stride
+    if T.slot.runOffset.load(ordering: .acquiring) == 0 { PayloadLayout.register(type) }
+    let offset = Int(T.slot.runOffset.load(ordering: .relaxed))
+    let lane = (offset - MutatorCore.runsOffset) / MemoryLayout<Run>.stride
     let size = roundedToGranules(MemoryLayout<T>.size)
     let address =
       size > Geometry.largestCell

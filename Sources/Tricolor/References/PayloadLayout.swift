@@ -17,20 +17,22 @@ enum PayloadLayout {
   /// type cannot live on the managed heap: no program that allocates it is right.
   static func register<T: Managed>(_ type: T.Type) {
     registration.withLock { _ in
-      if T.slot.runOffset != 0 { return }
+      if T.slot.runOffset.load(ordering: .relaxed) != 0 { return }
       let layout = layout(of: type, arrayOf: false)
       let lane = LayoutTable.lane(of: layout, bytes: MemoryLayout<T>.size)
-      T.slot.runOffset = UInt32(MutatorCore.runsOffset + lane * MemoryLayout<Run>.stride)
+      T.slot.runOffset.store(
+        UInt32(MutatorCore.runsOffset + lane * MemoryLayout<Run>.stride), ordering: .releasing)
     }
   }
 
   static func elementArray<T: Managed>(of type: T.Type) -> Layout {
-    if T.slot.arrayLayout == 0 {
+    if T.slot.arrayLayout.load(ordering: .acquiring) == 0 {
       registration.withLock { _ in
-        if T.slot.arrayLayout == 0 { T.slot.arrayLayout = layout(of: type, arrayOf: true).index + 1 }
+        if T.slot.arrayLayout.load(ordering: .relaxed) != 0 { return }
+        T.slot.arrayLayout.store(layout(of: type, arrayOf: true).index + 1, ordering: .releasing)
       }
     }
-    return Layout(index: T.slot.arrayLayout - 1)
+    return Layout(index: T.slot.arrayLayout.load(ordering: .relaxed) - 1)
   }
 
   private static func layout<T: Managed>(of type: T.Type, arrayOf: Bool) -> Layout {

@@ -6,6 +6,7 @@
 // every use and fold to constant displacements: a load is one instruction, a store of a reference a flag test and a store.
 
 public import CTricolorShims
+public import Synchronization
 
 /// What can stand behind a `Reference`: payload structs, and the built-in arrays and bytes.
 public protocol ManagedObject {}
@@ -14,17 +15,21 @@ public protocol ManagedObject {}
 ///
 /// Its layout is derived once, at the first allocation; a field the collector cannot describe is refused there by name.
 public protocol Managed: ManagedObject {
-  /// Where the type's allocation runs are found: declare it as
-  /// `nonisolated(unsafe) static var slot = TypeSlot()`.
-  static var slot: TypeSlot { get set }
+  /// Where the type's allocation runs are found: declare it as `static let slot = TypeSlot()`.
+  ///
+  /// A `nonisolated(unsafe) static var` is accepted too, and costs an exclusivity check of some 8 ns at every allocation.
+  static var slot: TypeSlot { get }
 }
 
 /// The place of a type's runs in every mutator's table. Zero until the type's first allocation registers it.
-@frozen public struct TypeSlot: Sendable {
+///
+/// Not copyable, and its words are atomics, so that a constant can hold it: a constant is initialised statically and read with one
+/// move, where a variable is checked for exclusive access at every read (docs/decisions.md, "A constant slot").
+@frozen public struct TypeSlot: ~Copyable, Sendable {
   /// Byte offset of the run in a mutator's mapping; offset 0 holds an always empty run.
-  @usableFromInline var runOffset: UInt32 = 0
+  @usableFromInline let runOffset = Atomic<UInt32>(0)
   /// Index of the layout for arrays of this element, plus one; 0 until used.
-  @usableFromInline var arrayLayout: UInt32 = 0
+  @usableFromInline let arrayLayout = Atomic<UInt32>(0)
 
   @inlinable public init() {}
 }

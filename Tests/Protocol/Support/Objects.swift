@@ -32,7 +32,7 @@ struct HiddenAddress: Sendable {
 
 /// A node with a key that tells whether it has been overwritten.
 struct Link: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var key: Int
   var left: Reference<Link>?
   var right: Reference<Link>?

@@ -11,7 +11,7 @@ import Tricolor
 
 /// From a creation to a deletion. An element of `KeyIndex.generations`.
 struct Generation: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   /// Writes so far, the deletion included.
   var version: Int
   var created: Int
@@ -21,7 +21,7 @@ struct Generation: Managed {
 
 /// A key of the index and its history.
 struct KeyIndex: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var key: Reference<Bytes>?
   var generations: Reference<ElementArray<Generation>>?
   var generationCount: Int

@@ -11,7 +11,7 @@ import Tricolor
 
 /// A node: up to 63 items and, unless it is a leaf, one child more than items.
 struct IndexNode: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   static let mostItems = 63
   static let fewestItems = 31
 
@@ -25,7 +25,7 @@ struct IndexNode: Managed {
 
 /// The tree, or a snapshot of one.
 struct KeyTree: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var root: Reference<IndexNode>?
   var keyCount = 0
   var epoch = 0

@@ -8,7 +8,7 @@ import Tricolor
 
 /// One revision of a key. A deletion is one without value and with version 0.
 struct KeyValue: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var key: Reference<Bytes>?
   var value: Reference<Bytes>?
   /// The revision that created the key, and the one that wrote this.
@@ -22,7 +22,7 @@ struct KeyValue: Managed {
 
 /// A place in the history of a key: its revision (transaction, then place in the transaction) and what was written.
 struct RevisionRecord: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var main: Int
   var sub: Int
   var pair: Reference<KeyValue>?

@@ -6,7 +6,7 @@ import Tricolor
 
 /// A lease.
 struct Lease: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var id: Int
   /// How long it lives after a grant or renewal, and when it ends, on its session's clock.
   var lifetime: Int
@@ -20,7 +20,7 @@ struct Lease: Managed {
 
 /// A key in a lease's set.
 struct LeaseItem: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var keyHash: UInt64
   var key: Reference<Bytes>?
   var next: Reference<LeaseItem>?
@@ -28,7 +28,7 @@ struct LeaseItem: Managed {
 
 /// The set of keys on one lease: chained buckets that double when it is full.
 struct LeaseItems: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   static let firstBuckets = 8
   var buckets: Reference<ReferenceArray<LeaseItem>>?
   var itemCount: Int

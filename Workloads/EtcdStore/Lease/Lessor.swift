@@ -10,13 +10,13 @@ import Tricolor
 
 /// A session's leases as a binary heap, the one that ends first in front.
 struct ExpiryQueue: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var leases: Reference<ReferenceArray<Lease>>?
   var leaseCount = 0
 }
 
 struct Lessor: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   static let bucketCount = 1_024
   var buckets: Reference<ReferenceArray<Lease>>?
   var queues: Reference<ReferenceArray<ExpiryQueue>>?

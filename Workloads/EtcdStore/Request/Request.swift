@@ -7,7 +7,7 @@ import Tricolor
 
 /// A transaction: an optional comparison of one key's revision, and what to write if it holds.
 struct Request: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   /// As etcd's --max-txn-ops.
   static let mostOperations = 128
   var id: Int
@@ -25,7 +25,7 @@ enum OperationKind {
 
 /// One write of a transaction, and what applying it has prepared.
 struct Operation: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var kind: Int
   var lease: Int
   var key: Reference<Bytes>?

@@ -8,7 +8,7 @@ import Tricolor
 
 /// The header that every response carries.
 struct ResponseHeader: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var cluster: Int
   var member: Int
   var revision: Int
@@ -17,7 +17,7 @@ struct ResponseHeader: Managed {
 
 /// The answer to a transaction.
 struct TransactionResponse: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var header: Reference<ResponseHeader>?
   var succeeded: Bool
   /// What the failed comparison's key holds.
@@ -27,7 +27,7 @@ struct TransactionResponse: Managed {
 
 /// A page of a range.
 struct RangeResponse: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var header: Reference<ResponseHeader>?
   var pairs: Reference<ReferenceArray<KeyValue>>?
   var pairCount: Int

@@ -4,7 +4,7 @@
 import Tricolor
 
 struct TraceStep: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var nanoseconds: UInt64
   var message: Int
   var fields: Reference<Bytes>?
@@ -12,7 +12,7 @@ struct TraceStep: Managed {
 }
 
 struct Trace: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   /// Steps are written into a slow request's trace by the reader; this many nanoseconds make it slow.
   static let slowNanoseconds: UInt64 = 100_000_000
   var operation: Int

@@ -8,14 +8,14 @@ import Tricolor
 
 /// An entry, with the marshalled request as data.
 struct RaftEntry: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var index: Int
   var term: Int
   var data: Reference<Bytes>?
 }
 
 struct RaftLog: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var entries: Reference<ReferenceArray<RaftEntry>>?
   /// The index of the entry appended last; the first is 1.
   var lastIndex: Int

@@ -10,7 +10,7 @@ import Tricolor
 
 /// One write in the log. An element of `LogChunk.records`.
 struct LogRecord: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var main: Int
   /// When it was committed, on the monotonic clock.
   var nanoseconds: UInt64
@@ -18,7 +18,7 @@ struct LogRecord: Managed {
 }
 
 struct LogChunk: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   static let capacity = 256
   var recordCount: Int
   var records: Reference<ElementArray<LogRecord>>?
@@ -26,7 +26,7 @@ struct LogChunk: Managed {
 }
 
 struct RevisionLog: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var head: Reference<LogChunk>?
   var tail: Reference<LogChunk>?
 }

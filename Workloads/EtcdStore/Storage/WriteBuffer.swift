@@ -7,13 +7,13 @@ import Tricolor
 
 /// A buffered write: the revision's key bytes and the marshalled pair.
 struct BufferedPair: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var key: Reference<Bytes>?
   var value: Reference<Bytes>?
 }
 
 struct WriteBuffer: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   static let firstCapacity = 512
   static let mostPairs = 2_000
   static let mostBytes = 4 << 20

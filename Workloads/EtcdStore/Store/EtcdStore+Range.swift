@@ -7,7 +7,7 @@ import TricolorPlatform
 
 /// A range request as decoded.
 struct RangeRequest: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var key: Reference<Bytes>?
   var end: Reference<Bytes>?
   var limit: Int

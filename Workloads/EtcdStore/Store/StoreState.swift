@@ -3,7 +3,7 @@
 import Tricolor
 
 struct StoreState: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var tree: Reference<KeyTree>?
   var log: Reference<RevisionLog>?
   var raft: Reference<RaftLog>?

@@ -4,7 +4,7 @@
 import Tricolor
 
 struct WatchHub: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   static let keyBucketCount = 256
   var streams: Reference<ReferenceArray<WatchStream>>?
   var watchers: Reference<ReferenceArray<Watcher>>?

@@ -18,7 +18,7 @@ enum WatcherState {
 /// A watcher. `state`, `minimum`, `pending`, `batch` and `base` change under the store's lock; `delivered` and `last…`
 /// are its sender's.
 struct Watcher: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var id: Int
   var state: Int
   /// The first revision it has not been sent.
@@ -40,7 +40,7 @@ struct Watcher: Managed {
 
 /// All watchers of one range of keys.
 struct WatchRange: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var start: Reference<Bytes>?
   /// One past the last key; nil for a single key.
   var end: Reference<Bytes>?
@@ -53,7 +53,7 @@ struct WatchRange: Managed {
 
 /// A client's stream with its bounded queue.
 struct WatchStream: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   static let queueCapacity = 128
   var id: Int
   var queue: Reference<ReferenceArray<WatchResponse>>?
@@ -66,14 +66,14 @@ struct WatchStream: Managed {
 
 /// A change as watchers see it.
 struct Event: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var pair: Reference<KeyValue>?
   var previous: Reference<KeyValue>?
 }
 
 /// Events for one watcher.
 struct WatchResponse: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var watcher: Reference<Watcher>?
   var events: Reference<ReferenceArray<Event>>?
   var eventCount: Int
