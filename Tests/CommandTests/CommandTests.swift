@@ -30,11 +30,23 @@ struct CommandTests {
     ["latency", "--window", "1000", "--inserts", "1000000000"],
     ["linked-list", "--nodes", "1000", "--lists", "100000000"],
     ["large-objects", "--buffers", "100000000", "--bytes", "100000"],
+    ["cross-thread", "--parcels", "1000000000"],
+    ["write-heavy", "--nodes", "100000000"], ["write-heavy", "--nodes", "1000", "--writes", "100000000000"],
   ]
+
+  /// The most threads, up to `wanted`, that a workload can use; at least a pair where they work in pairs.
+  private static func threads(_ workload: String, upTo wanted: Int) -> String {
+    switch workload {
+    case "graph", "latency": "1"
+    case "cross-thread": "\(max(2, wanted))"
+    default: "\(wanted)"
+    }
+  }
 
   @Test("every workload can be interrupted, also while it prepares, and by two signals in a row", arguments: longRuns)
   func interruptEndsEveryWorkload(_ arguments: [String]) throws {
-    let command = try Command(["run"] + arguments + ["--threads", "1", "--quiet", "--json", "-"])
+    let threads = Self.threads(arguments[0], upTo: 1)
+    let command = try Command(["run"] + arguments + ["--threads", threads, "--quiet", "--json", "-"])
     try waitForProgress(command)
     kill(command.process.processIdentifier, SIGTERM)
     kill(command.process.processIdentifier, SIGINT)
@@ -69,6 +81,12 @@ struct CommandTests {
         ["run", "churn", "--records", "1000", "--operations", "10001", "--threads", "4", "--quiet", "--json", "-"]
       ).output)
     #expect(counted["operations"] as? Int == 10001)
+    let paired = try object(
+      try Command.run(
+        ["run", "cross-thread", "--messages", "5", "--operations", "101", "--threads", "4", "--quiet", "--json", "-"]
+      ).output)
+    #expect(paired["operations"] as? Int == 101)
+    #expect(paired["verified"] as? Bool == true)
   }
 
   @Test("--trace is a trace-event file with a slice for every cycle and counters of memory")
@@ -110,10 +128,11 @@ struct CommandTests {
       ["latency", "--window", "50", "--inserts", "400", "--bytes", "64"],
       ["churn", "--records", "50", "--operations", "400"], ["linked-list", "--nodes", "100", "--lists", "3"],
       ["large-objects", "--keep", "2", "--buffers", "20", "--bytes", "100000"],
+      ["cross-thread", "--parcels", "10", "--messages", "20"], ["write-heavy", "--nodes", "50", "--writes", "400"],
     ])
   func dataSurvivesStress(_ arguments: [String]) throws {
     let outcome = try Command.run(
-      ["run"] + arguments + ["--threads", arguments[0] == "graph" || arguments[0] == "latency" ? "1" : "2", "--quiet"],
+      ["run"] + arguments + ["--threads", Self.threads(arguments[0], upTo: 2), "--quiet"],
       environment: ["GODEBUG": "gcstress=1,clobberfree=1"])
     #expect(outcome.exitCode == 0, "\(outcome.output) \(outcome.errors)")
   }

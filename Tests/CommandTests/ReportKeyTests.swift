@@ -13,6 +13,8 @@ struct ReportKeyTests {
     ["linked-list", "--nodes", "1000", "--lists", "3"],
     ["etcd", "--keys", "300", "--operations", "2000"],
     ["large-objects", "--keep", "2", "--buffers", "20", "--bytes", "300000"],
+    ["cross-thread", "--parcels", "20", "--messages", "50"],
+    ["write-heavy", "--nodes", "500", "--writes", "20000"],
   ]
 
   @Test("has every key with its type, and a check that held", arguments: runs)
@@ -66,6 +68,21 @@ struct ReportKeyTests {
     // Of the Go program under Benchmarks/Peers with the same arguments.
     #expect(try checksum("random") == 1_018_298)
     #expect(try checksum("sequential") == 1_022_796)
+  }
+
+  /// Arguments and, for each, the check of the Go program under Benchmarks/Peers.
+  static let peerChecks: [([String], String)] = [
+    (["cross-thread", "--parcels", "50", "--messages", "37", "--threads", "2"], "16020511385425054537"),
+    (["cross-thread", "--parcels", "50", "--messages", "37", "--threads", "4"], "9046778901383677466"),
+    (["write-heavy", "--nodes", "2000", "--writes", "100003", "--threads", "1"], "5964270455"),
+    (["write-heavy", "--nodes", "2000", "--writes", "100003", "--threads", "3"], "1984771326"),
+    (["write-heavy", "--nodes", "2000", "--writes", "100003", "--threads", "2", "--seed", "9"], "2978907493"),
+  ]
+
+  @Test("threads and seed do the same work as in other languages", arguments: peerChecks)
+  func checksAreThePeers(_ arguments: [String], _ check: String) throws {
+    let outcome = try Command.run(["run"] + arguments + ["--quiet", "--json", "-"])
+    #expect(try member("result", of: try object(outcome.output))["check"] as? UInt64 == UInt64(check))
   }
 
   @Test("the report goes to a file, and the text for people to standard output")

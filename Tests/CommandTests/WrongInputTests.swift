@@ -58,6 +58,16 @@ struct WrongInputTests {
     Case(arguments: ["run", "graph", "--shape", "round"], value: "round"),
     Case(arguments: ["run", "graph", "sideways"], value: "sideways"),
     Case(arguments: ["run", "binary-trees", "--depth", "5"], value: "\"5\""),
+    Case(arguments: ["run", "cross-thread", "--threads", "3"], value: "\"3\""),
+    Case(arguments: ["run", "cross-thread", "--threads", "1"], value: "\"1\""),
+    Case(arguments: ["run", "cross-thread", "--threads", "1026"], value: "1026"),
+    Case(arguments: ["run", "cross-thread", "--parcels", "0"], value: "\"0\""),
+    Case(arguments: ["run", "cross-thread", "--messages", "-1"], value: "-1"),
+    Case(arguments: ["run", "cross-thread", "--bytes", "7"], value: "\"7\""),
+    Case(arguments: ["run", "write-heavy", "--nodes", "0"], value: "\"0\""),
+    Case(arguments: ["run", "write-heavy", "--nodes", "4294967296"], value: "4294967296"),
+    Case(arguments: ["run", "write-heavy", "--writes", "lots"], value: "lots"),
+    Case(arguments: ["run", "write-heavy", "--parcels", "5"], value: "--parcels"),
     Case(arguments: ["nosuch"], value: "nosuch"),
     Case(arguments: ["topology", "--fancy"], value: "--fancy"),
   ]
@@ -77,6 +87,7 @@ struct WrongInputTests {
     #expect(try Command.run(["run", "nosuch"]).errors.contains("binary-trees"))
     #expect(try Command.run(["run", "binary-trees", "--depth", "5"]).errors.contains("6 to 30"))
     #expect(try Command.run(["run", "churn", "--threads", "0"]).errors.contains("1 to 1024"))
+    #expect(try Command.run(["run", "cross-thread", "--threads", "3"]).errors.contains("a multiple of 2, 2 to 1024"))
   }
 
   @Test("a truncated dump is refused, and the message names the option and the file")

@@ -79,16 +79,18 @@ public final class RunContext: Sendable {
   /// Runs `body` on `threads` threads, each inside `withMutator`, and waits for all of them.
   ///
   /// Latencies and operations that clients record are added to the run's. Call it outside `withMutator`, or inside
-  /// `Mutator.blocking`. Where the extent is a number of operations, what is left of it is divided among the clients.
+  /// `Mutator.blocking`. Where the extent is a number of operations, what is left of it is divided among the clients; clients that
+  /// work together in groups, of neighbouring indices, each get the whole share of their group, since one of them counts for all.
   ///
+  /// - Parameter size: clients in a group; the number of threads is a multiple of it.
   /// - Returns: what each client's `body` returned, by index.
   /// - Throws: the first error of a client; the others are told to stop.
   @discardableResult
   public func runClients<Part: Sendable>(
-    _ body: @escaping @Sendable (Client, Mutator) throws -> Part
+    groupsOf size: Int = 1, _ body: @escaping @Sendable (Client, Mutator) throws -> Part
   ) throws -> [Part] {
     let parts = Parts<Part>(count: threads)
-    let quotas = self.quotas()
+    let quotas = self.quotas(groupsOf: size)
     let meeting = Rendezvous(count: threads) { [unowned self] in self.endMeasuring() }
     var running: [NativeThread] = []
     for index in 0..<threads {
@@ -131,11 +133,12 @@ public final class RunContext: Sendable {
     }
   }
 
-  /// How many operations each client may do: an even division of what is left.
-  private func quotas() -> [Int] {
+  /// How many operations each client may do: an even division of what is left among the groups.
+  private func quotas(groupsOf size: Int) -> [Int] {
     guard case .operations(let most) = extent else { return [Int](repeating: .max, count: threads) }
     let left = max(0, most - operations)
-    return (0..<threads).map { left / threads + ($0 < left % threads ? 1 : 0) }
+    let groups = threads / size
+    return (0..<threads).map { left / groups + ($0 / size < left % groups ? 1 : 0) }
   }
 }
 

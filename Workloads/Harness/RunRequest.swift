@@ -79,9 +79,12 @@ public struct RunRequest: Sendable {
 
   private static func threads(_ asked: Int?, _ workload: any Workload.Type) throws -> Int {
     let most = workload.mostThreads
-    guard let asked else { return min(most, try Processors.current().planned) }
-    guard (1...most).contains(asked) else {
-      throw UsageError(option: "--threads", value: "\(asked)", allowed: most == 1 ? "1" : "1 to \(most)")
+    let group = workload.threadGroup
+    guard let asked else { return group > 1 ? group : min(most, try Processors.current().planned) }
+    guard (group...most).contains(asked) && asked.isMultiple(of: group) else {
+      let range = most == group ? "\(most)" : "\(group) to \(most)"
+      throw UsageError(
+        option: "--threads", value: "\(asked)", allowed: group == 1 ? range : "a multiple of \(group), \(range)")
     }
     return asked
   }

@@ -26,6 +26,8 @@ public protocol Workload: Sendable {
   static var kinds: [String] { get }
   /// The most client threads it can use; `--threads` above it is a usage error.
   static var mostThreads: Int { get }
+  /// How many client threads work together; `--threads` is a multiple of it, and one group by default where it is above 1.
+  static var threadGroup: Int { get }
   /// When to stop when neither --duration nor --operations is given.
   static var defaultExtent: Extent { get }
 
@@ -44,6 +46,7 @@ extension Workload {
   public static var options: [any AnyWorkloadOption] { [] }
   public static var kinds: [String] { ["operation"] }
   public static var mostThreads: Int { 1024 }
+  public static var threadGroup: Int { 1 }
   public static var defaultExtent: Extent { .natural }
 }
 

@@ -4,9 +4,7 @@
 package main
 
 import (
-	"flag"
 	"peers/measure"
-	"sync"
 )
 
 const minDepth = 4
@@ -38,18 +36,12 @@ type depthCheck struct {
 
 // growAndCount builds the trees of one depth, counts their nodes, and lets them go.
 func growAndCount(depth, iterations, threads int) uint64 {
-	checks := make([]uint64, threads)
-	var group sync.WaitGroup
-	for thread := range threads {
-		group.Go(func() {
-			var check uint64
-			for range iterations*(thread+1)/threads - iterations*thread/threads {
-				check += bottomUp(depth).count()
-			}
-			checks[thread] = check
-		})
-	}
-	group.Wait()
+	checks := measure.Clients(threads, func(index int) (check uint64) {
+		for range measure.Share(iterations, index, threads) {
+			check += bottomUp(depth).count()
+		}
+		return check
+	})
 	var sum uint64
 	for _, check := range checks {
 		sum += check
@@ -58,11 +50,9 @@ func growAndCount(depth, iterations, threads int) uint64 {
 }
 
 func main() {
-	wanted := flag.Int("depth", 18, "depth of the long-lived tree, 6 or more")
-	threads := flag.Int("threads", 1, "goroutines that share the iterations of a depth")
-	flag.Parse()
-	measure.Require("depth", *wanted, minDepth+2, 30)
-	measure.Require("threads", *threads, 1, 1024)
+	wanted := measure.Integer("depth", 18, minDepth+2, 30, "depth of the long-lived tree")
+	threads, seed := measure.Threads(1, 1024), measure.Seed()
+	measure.ParseOptions()
 
 	meter := measure.Start()
 	depth := *wanted
@@ -79,7 +69,7 @@ func main() {
 	}
 	kept := longLived.count()
 	meter.Stop().Print(measure.Report{
-		Workload: "binary-trees", Threads: *threads, Operations: operations,
+		Workload: "binary-trees", Seed: *seed, Threads: *threads, Operations: operations,
 		Verified: verified && kept == nodes(depth),
 		Result:   map[string]any{"depth": depth, "stretchCheck": stretch, "longLivedCheck": kept, "depths": depths},
 	})

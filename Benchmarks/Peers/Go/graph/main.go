@@ -8,6 +8,7 @@ package main
 import (
 	"flag"
 	"peers/measure"
+	"peers/random"
 	"runtime"
 )
 
@@ -16,27 +17,16 @@ type node struct {
 	a, b        uint64
 }
 
-// splitMix64 is Steele, Lea and Flood's generator: the state is a counter, the output a mix of it.
-type splitMix64 uint64
-
-func (state *splitMix64) next() uint64 {
-	*state += 0x9e37_79b9_7f4a_7c15
-	mixed := uint64(*state)
-	mixed = (mixed ^ mixed>>30) * 0xbf58_476d_1ce4_e5b9
-	mixed = (mixed ^ mixed>>27) * 0x94d0_49bb_1331_11eb
-	return mixed ^ mixed>>31
-}
-
-func build(count int, random bool, seed uint64) []*node {
+func build(count int, isRandom bool, seed uint64) []*node {
 	all := make([]*node, count)
 	for index := range all {
 		all[index] = &node{a: uint64(index), b: ^uint64(index)}
 	}
-	generator := splitMix64(seed)
+	generator := random.Generator(seed)
 	for index, each := range all {
-		if random {
-			each.left = all[generator.next()%uint64(count)]
-			each.right = all[generator.next()%uint64(count)]
+		if isRandom {
+			each.left = all[generator.Next()%uint64(count)]
+			each.right = all[generator.Next()%uint64(count)]
 		} else {
 			each.left = all[(index+1)%count]
 			each.right = all[(index+2)%count]
@@ -58,13 +48,11 @@ func check(all []*node) (sum uint64, intact bool) {
 }
 
 func main() {
-	count := flag.Int("nodes", 4_000_000, "nodes of 32 bytes")
-	cycles := flag.Int("cycles", 10, "forced collections")
+	count := measure.Integer("nodes", 4_000_000, 1, 1<<32, "nodes of 32 bytes")
+	cycles := measure.Integer("cycles", 10, 1, 1_000_000, "forced collections")
 	shape := flag.String("shape", "random", "random or sequential")
-	seed := flag.Uint64("seed", 20261123, "of the random shape")
-	flag.Parse()
-	measure.Require("nodes", *count, 1, 1<<40)
-	measure.Require("cycles", *cycles, 1, 1_000_000)
+	threads, seed := measure.Threads(1, 1), measure.Seed()
+	measure.ParseOptions()
 	if *shape != "random" && *shape != "sequential" {
 		measure.Refuse("shape", *shape, "random, sequential")
 	}
@@ -82,7 +70,7 @@ func main() {
 	after, intact := check(all)
 	perObject := float64(forced.CPUNanoseconds) / float64(*count) / float64(*cycles)
 	measured.Print(measure.Report{
-		Workload: "graph", Seed: *seed, Threads: 1, Operations: uint64(*cycles),
+		Workload: "graph", Seed: *seed, Threads: *threads, Operations: uint64(*cycles),
 		MarkNanosecondsPerObject: &perObject, Verified: intact && before == after,
 		Result: map[string]any{
 			"nodes": *count, "shape": *shape, "cycles": *cycles, "check": after,

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"flag"
 	"peers/measure"
 	"time"
 )
@@ -41,13 +40,11 @@ func intact(messages map[int][]byte, inserts, window, size int) bool {
 }
 
 func main() {
-	window := flag.Int("window", 200_000, "messages that are kept")
-	inserts := flag.Int("inserts", 2_000_000, "messages made")
-	size := flag.Int("bytes", 1024, "bytes in a message")
-	flag.Parse()
-	measure.Require("window", *window, 1, 1<<40)
-	measure.Require("inserts", *inserts, 1, 1<<40)
-	measure.Require("bytes", *size, 1, 1<<30)
+	window := measure.Integer("window", 200_000, 1, 1<<32, "messages that are kept")
+	inserts := measure.Integer("inserts", 2_000_000, 1, 1<<40, "messages made")
+	size := measure.Integer("bytes", 1024, 1, 1<<30, "bytes in a message")
+	threads, seed := measure.Threads(1, 1), measure.Seed()
+	measure.ParseOptions()
 
 	meter := measure.Start()
 	messages := map[int][]byte{}
@@ -60,8 +57,8 @@ func main() {
 	measured := meter.Stop()
 	percentiles := durations.Percentiles()
 	measured.Print(measure.Report{
-		Workload: "latency", Threads: 1, Operations: uint64(*inserts), OperationNanoseconds: &percentiles,
-		Verified: intact(messages, *inserts, *window, *size),
-		Result:   map[string]any{"window": *window, "bytes": *size},
+		Workload: "latency", Seed: *seed, Threads: *threads, Operations: uint64(*inserts),
+		OperationNanoseconds: &percentiles, Verified: intact(messages, *inserts, *window, *size),
+		Result: map[string]any{"window": *window, "bytes": *size},
 	})
 }

@@ -25,6 +25,18 @@ func (histogram *Histogram) Record(nanoseconds uint64) {
 	histogram.max = max(histogram.max, nanoseconds)
 }
 
+// Add counts what another histogram has recorded.
+func (histogram *Histogram) Add(other *Histogram) {
+	for index, count := range other.counts {
+		histogram.counts[index] += count
+	}
+	histogram.total += other.total
+	histogram.max = max(histogram.max, other.max)
+}
+
+// Total is how many durations were recorded.
+func (histogram *Histogram) Total() uint64 { return histogram.total }
+
 // Percentiles of all that was recorded; the maximum is exact, the others are the upper ends of their buckets.
 func (histogram *Histogram) Percentiles() Percentiles {
 	return Percentiles{

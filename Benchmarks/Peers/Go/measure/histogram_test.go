@@ -37,6 +37,22 @@ func TestPercentilesAreThoseOfTheRecordedValues(t *testing.T) {
 	}
 }
 
+func TestAddedHistogramsAreOneOfAllValues(t *testing.T) {
+	var odd, even, all Histogram
+	for value := uint64(1); value <= 1000; value++ {
+		each := &even
+		if value%2 == 1 {
+			each = &odd
+		}
+		each.Record(value)
+		all.Record(value)
+	}
+	odd.Add(&even)
+	if odd != all {
+		t.Errorf("got %+v, want %+v", odd.Percentiles(), all.Percentiles())
+	}
+}
+
 func TestNothingRecordedGivesZeros(t *testing.T) {
 	var histogram Histogram
 	if got := histogram.Percentiles(); got != (Percentiles{}) {

@@ -1,4 +1,4 @@
-// Package measure gives every Go peer the same meter and the same report: one line of JSON with the keys that
+// Package measure gives every Go peer the same options, meter and report: one line of JSON with the keys that
 // `tricolor run WORKLOAD --json` has, so that a script reads both alike. Units are bytes and nanoseconds.
 //
 // Seconds and CPU count from Start to Stop; checking the data afterwards is not part of the work. Peak RSS is VmHWM: unlike ru_maxrss it does not remember the process that
@@ -123,18 +123,6 @@ func processCPU() time.Duration {
 		fail(70, "getrusage: %v", err)
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-}
-
-// Require ends the process with a usage error (64) unless the option's value is within low...high.
-func Require(option string, value, low, high int) {
-	if value < low || value > high {
-		fail(64, "--%s is %d; allowed: %d to %d", option, value, low, high)
-	}
-}
-
-// Refuse ends the process with a usage error (64).
-func Refuse(option, value, allowed string) {
-	fail(64, "--%s is %q; allowed: %s", option, value, allowed)
 }
 
 func fail(code int, format string, arguments ...any) {
