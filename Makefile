@@ -8,7 +8,7 @@
 
 SWIFT ?= swift
 TRICOLOR = .build/release/tricolor
-SOURCES = Package.swift Sources Workloads Tests
+SOURCES = Package.swift Sources Workloads Tests Benchmarks/Peers/Swift/Package.swift Benchmarks/Peers/Swift/Sources
 CGROUP ?= 256MiB
 SOAK_OPTIONS ?=
 run: DURATION ?= 15s
