@@ -74,7 +74,8 @@ class Arithmetic(unittest.TestCase):
         for path in ("report.pauseNanoseconds.p50", "report.gcCycles", "report.verified", "report.gcCycles.max"):
             self.assertIsNone(figure(run, path))
         self.assertIsNone(spread([run], Metric("", "report.nothing")))
-        self.assertEqual(spread([run], Metric("", "report.pauseNanoseconds.max", 10)), Spread(0.5, 0.5, 0.5))
+        self.assertEqual(spread([run], Metric("", "report.pauseNanoseconds.max", 10)), Spread(0.5, 0.5, 0.5, runs=1))
+        self.assertEqual(str(spread([run], Metric("", "report.pauseNanoseconds.max"))), "5.00")
 
 
 class Turns(unittest.TestCase):
@@ -189,7 +190,7 @@ class Page(unittest.TestCase):
     def test_both_reports_have_everything(self):
         one = sitting(self.row, left_out={"arc": "no swift"}, is_interrupted=True)
         for written in (page.markdown(one), page.text(one)):
-            for part in ("churn, one thread", "failed in turn 2", "no swift", "Interrupted after 7 runs", "1.50 ▲"):
+            for part in ("churn, one thread", "failed in turn 2", "no swift", "runs done: 7", "1.50 ▲"):
                 self.assertIn(part, written)
         self.assertIn("## churn\n", page.markdown(one))
         self.assertEqual(json.loads(json.dumps(compare.as_json(one)))["programs"][0]["cannot"], self.row.unable)

@@ -15,11 +15,12 @@ class Spread:
     least: float
     median: float
     most: float
+    runs: int = 1
 
     @classmethod
     def of(cls, values):
         """None where there are no values."""
-        return cls(min(values), statistics.median(values), max(values)) if values else None
+        return cls(min(values), statistics.median(values), max(values), len(values)) if values else None
 
     @property
     def relative(self):
@@ -27,6 +28,8 @@ class Spread:
         return (self.most - self.least) / self.median if self.median else None
 
     def __str__(self):
+        if self.runs == 1:
+            return shown(self.median)
         share = "" if self.relative is None else f" · {self.relative * 100:.0f} %"
         return f"{shown(self.least)} · {shown(self.median)}{share}"
 

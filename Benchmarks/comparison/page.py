@@ -10,9 +10,9 @@ from .programs import COLLECTOR, MEASURED, WORKLOADS
 
 NOTHING = "–"
 LEGEND = (
-    "Figures are minimum · median · spread (largest less smallest, as a share of the median). Ratios are Tricolor over "
-    "the peer, of minima · of medians: below 1, Tricolor needs less. ▲: Tricolor needs more. ?: minima and medians "
-    "disagree about who needs less.")
+    "Figures are minimum · median · spread (largest less smallest, as a share of the median), or one run's "
+    "alone. Ratios are Tricolor over the peer, of minima · of medians: below 1, Tricolor needs less. ▲: Tricolor needs "
+    "more. ?: minima and medians disagree about who needs less.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +82,8 @@ def remarks(row):
         results = [run["report"].get("result") or {} for run in row.runs.get(peer.name, [])]
         if any(result.get("leaks") is True for result in results):
             said.append(f"{peer.name} never frees what is dead here")
+    if row.takers(0) and not row.runs:
+        said.append("not run")
     if row.program.only:
         said.append(f"at this size only tricolor and {', '.join(row.program.only)}")
     return said
@@ -139,7 +141,7 @@ class Sitting:
         if not self.is_interrupted:
             return []
         done = sum(len(runs) for row in self.rows for runs in row.runs.values())
-        return [f"Interrupted after {done} runs: not everything was measured."]
+        return [f"Interrupted: not everything was measured (runs done: {done})."]
 
 
 def text(sitting):

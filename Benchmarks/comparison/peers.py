@@ -73,7 +73,7 @@ def make_c(name):
     output = BUILD / "peers" / "c"
     output.mkdir(parents=True, exist_ok=True)
     say(f"building the C peer {name}")
-    build(["make", "-s", "-C", SOURCES / "C", f"OUT={output}", output / name])
+    build(["make", "-s", "-C", SOURCES / "C", f"OUT={output}", name])
     library = package_version(needed[1]) if needed else os.confstr("CS_GNU_LIBC_VERSION")
     version = f"{library}; {first_line(['cc', '--version'])}"
     return {name: Peer(name, about, version, lambda workload: [str(output / name), workload], unable=unable)}
