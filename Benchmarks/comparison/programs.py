@@ -108,7 +108,7 @@ PROGRAMS = (
     Program("churn", "--records 100000 --operations 5000000", "--records 20000 --operations 500000", threads=2),
     Program("linked-list", "--nodes 10000000 --lists 3", "--nodes 200000 --lists 3"),
     Program("large-objects", "--keep 16 --buffers 4000", "--keep 16 --buffers 200"),
-    Program("cross-thread", "--parcels 2000 --messages 1000", "--parcels 200 --messages 1000", threads=2),
+    Program("cross-thread", "--parcels 20000 --messages 1000", "--parcels 200 --messages 1000", threads=2),
     Program("write-heavy", "--nodes 500000 --writes 20000000", "--nodes 50000 --writes 1000000"),
     Program("write-heavy", "--nodes 500000 --writes 20000000", "--nodes 50000 --writes 1000000", threads=2),
 )
