@@ -6,7 +6,7 @@ Both are made of the same tables. Losses are in them like everything else, and m
 import dataclasses
 
 from .figures import Ratio, shown, spread
-from .programs import COLLECTOR, MEASURED, WORKLOADS
+from .programs import COLLECTOR, MEASURED, WORK, WORKLOADS
 
 NOTHING = "–"
 LEGEND = (
@@ -70,7 +70,7 @@ def metric_table(row, metrics):
 
 def program_tables(row):
     """All tables of one program that have something in them."""
-    groups = [MEASURED, *WORKLOADS[row.program.workload].tables, COLLECTOR]
+    groups = [MEASURED, *WORKLOADS[row.program.workload].tables, WORK, COLLECTOR]
     return [table for table in (metric_table(row, group) for group in groups) if table]
 
 

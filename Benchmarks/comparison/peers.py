@@ -60,7 +60,7 @@ def make_go(_):
 C_PEERS = {
     "glibc": ("malloc of the C library, freed by hand", None, BY_HAND),
     "mimalloc": ("another malloc, freed by hand", ("mimalloc.h", "libmimalloc-dev"), BY_HAND),
-    "bdwgc": ("the conservative collector for C, its defaults", ("gc.h", "libgc-dev"), {}),
+    "bdwgc": ("the conservative collector for C, linked", ("gc.h", "libgc-dev"), {}),
 }
 
 

@@ -37,6 +37,10 @@ MEASURED = (
     Metric("CPU, s", "cpu", compared=True),
     Metric("peak RSS, MiB", "report.peakRSSBytes", 1 << 20, compared=True),
 )
+WORK = (
+    Metric("work alone, s", "report.seconds", compared=True),
+    Metric("work alone CPU, s", "report.processCPUNanoseconds", 1e9, compared=True),
+)
 COLLECTOR = (
     Metric("cycles", "report.gcCycles"),
     Metric("longest stop or hold, µs", "report.pauseNanoseconds.max", 1e3),
@@ -91,7 +95,7 @@ def graphs(shape):
         Program("graph", f"--nodes 1000000 --cycles 20 --shape {shape}", f"--nodes 200000 --cycles 5 --shape {shape}"),
         Program("graph", f"--nodes 4000000 --cycles 10 --shape {shape}"),
         Program("graph", f"--nodes 16000000 --cycles 4 --shape {shape}", gibibytes=4),
-        Program("graph", f"--nodes 64000000 --cycles 2 --shape {shape}", only=("go",), gibibytes=10),
+        Program("graph", f"--nodes 64000000 --cycles 2 --shape {shape}", only=("go",), gibibytes=6),
     )
 
 
