@@ -1,7 +1,8 @@
 # make run    the etcd-like store in a 256 MiB memory cgroup, about 15 seconds
 # make test   everything a change must pass (less than 10 minutes on two cores)
 # make soak   the store for an hour (DURATION=), threads come and go, limits change: is memory flat at the end?
-# make bench  Tricolor and its peers in turns, with ratios
+# make bench  Tricolor and its peers in turns, with ratios, written to docs/benchmarks.md (BENCH_OPTIONS='--peers go')
+# make bench-quick  the same at small sizes, to see that everything runs; writes nothing
 # make sanitize  the tests under AddressSanitizer and ThreadSanitizer, the C under UBSan and valgrind (half an hour)
 # make format the formatter over all sources
 # Each does its own set-up and says what it does.
@@ -11,6 +12,7 @@ TRICOLOR = .build/release/tricolor
 SOURCES = Package.swift Sources Workloads Tests Benchmarks/Peers/Swift/Package.swift Benchmarks/Peers/Swift/Sources
 CGROUP ?= 256MiB
 SOAK_OPTIONS ?=
+BENCH_OPTIONS ?=
 run: DURATION ?= 15s
 soak: DURATION ?= 1h
 
@@ -26,6 +28,8 @@ run: build
 	fi
 
 test: set-up lint
+	@echo "==> the benchmarks' runner, against fakes"
+	python3 -m unittest discover -s Benchmarks
 	@echo "==> debug build of everything, then the tests: each part, the protocol under random programs, real cgroups"
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
@@ -36,11 +40,12 @@ soak: set-up
 	.build/release/tricolor-soak --duration $(DURATION) $(SOAK_OPTIONS)
 
 bench: build
-	@echo "==> Tricolor and its peers in turns"
-	python3 Benchmarks/compare.py $(TRICOLOR)
+	@echo "==> Tricolor and its peers in turns, full sizes"
+	python3 Benchmarks/compare.py --markdown docs/benchmarks.md $(BENCH_OPTIONS) $(TRICOLOR)
 
 bench-quick: build
-	python3 Benchmarks/compare.py --quick $(TRICOLOR)
+	@echo "==> Tricolor and its peers in turns, small sizes"
+	python3 Benchmarks/compare.py --quick $(BENCH_OPTIONS) $(TRICOLOR)
 
 sanitize: sanitize-undefined sanitize-valgrind sanitize-address sanitize-thread
 
