@@ -11,7 +11,7 @@ import Tricolor
 import TricolorPlatform
 
 struct ParcelMessage: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var next: Reference<ParcelMessage>?
   var number: UInt64
   var payload: Reference<Bytes>?

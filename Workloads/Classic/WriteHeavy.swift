@@ -10,7 +10,7 @@ import Tricolor
 import TricolorPlatform
 
 struct WriteNode: Managed {
-  nonisolated(unsafe) static var slot = TypeSlot()
+  static let slot = TypeSlot()
   var slots: InlineArray<4, Reference<WriteNode>?>
   var number: UInt64
   var complement: UInt64
