@@ -199,6 +199,8 @@ extension HeapCore {
     _ descriptor: BlockDescriptor, at block: Int, blocks: Int, kind: BlockKind, scanWord: UInt64
   ) {
     let map = addressMap
+    // The first touch of a page of the mark bitmap, here and not in the answer to a handshake, which holds a mutator.
+    map.markBits[block * Geometry.bitmapWordsPerBlock] = 0
     for i in 0..<blocks { map.scanWords[block + i] = scanWord }
     map.descriptors[block] = descriptor
     atomicMemoryFence(ordering: .releasing)

@@ -1,7 +1,7 @@
 // The grey set: edges that wait to be marked and scanned, in chunks that workers pass around whole.
 //
 // An entry is the address of an object that may or may not be marked yet (an edge, not a node: the marker tests and sets the mark
-// when the edge leaves its prefetch ring), or the second half of a pair (object, index << 1 | 1): the rest of a large array from
+// when it takes the edge off its stack), or the second half of a pair (object, index << 1 | 1): the rest of a large array from
 // `index` on. References are multiples of 16, so bit 0 tells them apart; pairs are never split between chunks.
 //
 // Invariant: the grey set is empty exactly when no chunk is pooled and nobody is active, and both are decided under one lock: a

@@ -33,7 +33,7 @@ struct MarkTally {
   }
 }
 
-/// One marker at work: a chunk of grey entries and a prefetch ring. Lives on its thread's stack during one `mark` call.
+/// One marker at work: a chunk of grey entries and a queue. Lives on its thread's stack during one `mark` call.
 struct Marker {
   /// Edges taken off the stack at once.
   static let batch = 32
