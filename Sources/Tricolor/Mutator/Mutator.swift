@@ -173,7 +173,7 @@ extension Mutator {
   }
 
   /// A root that holds `reference`.
-  public func root<Target>(_ reference: Reference<Target>?) -> Root<Target> {
-    Root(reference, mutator: core, heap: Heap.object(of: core.heap))
+  @inlinable public func root<Target>(_ reference: Reference<Target>?) -> Root<Target> {
+    Root(reference, mutator: self)
   }
 }
