@@ -56,6 +56,7 @@ public final class Heap: Sendable {
     try ForkedChild.prepare()
     try ThreadExit.prepare()
     try Reservation.prepare(bytes: Int(clamping: settings.reserveBytes))
+    LayoutTable.prepare()
     let core = try makeCore(settings)
     do throws(PlatformError) {
       return (core, try HeapServices(core: core, settings: settings))
