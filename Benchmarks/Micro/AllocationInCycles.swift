@@ -16,12 +16,15 @@ enum AllocationInCycles {
     let counter = AllocationCounter(heap)
     let cyclesBefore = heap.statistics.cycles
     var figures = try heap.withMutator { mutator in
-      try session.measure("cycles", Allocation.operations(mutator, counter) {})
+      try session.measure(
+        "cycles", AllocationMaker(mutator: mutator, counter: counter, prepare: {}).allSizes())
     }
     let cycles = heap.statistics.cycles - cyclesBefore
     figures[0].note = "\(cycles) cycles during the group"
-    session.verify(cycles > 0 && counter.agrees())
-    session.verify(heap.withMutator { mutator in length(head.get(mutator), mutator) } == live)
+    session.verify(cycles > 0, "that cycles ran by themselves")
+    session.verify(counter.agrees(), "the heap's count of objects under cycles")
+    session.verify(
+      heap.withMutator { mutator in length(head.get(mutator), mutator) } == live, "the objects that live under cycles")
     return figures
   }
 

@@ -16,7 +16,8 @@ enum Entering {
       [
         Operation(name: "loop", loop: "loop", count: count, body: countUp),
         Operation(
-          name: "with-mutator", loop: "loop", count: count, target: 15, body: { entered = enterMany(heap, $0) },
+          name: "with-mutator", loop: "loop", count: count, target: 15, mostInstructions: 70,
+          body: { entered = enterMany(heap, $0) },
           check: isAll),
         Operation(
           name: "with-mutator-nested", loop: "loop", count: count,

@@ -14,7 +14,7 @@ enum HeapLifetime {
       let (_, usedLife) = try measure { heap in
         try heap.withMutator { mutator in try mutator.make(Sample32(9)).number == 9 }
       } onResult: {
-        session.verify($0)
+        session.verify($0, "the object of a short-lived heap")
       }
       if turn == 0 { continue }
       starts.append(start)

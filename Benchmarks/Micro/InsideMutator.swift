@@ -22,13 +22,16 @@ enum InsideMutator {
         "inside",
         [
           Operation(name: "loop", loop: "loop", count: fast, body: countUp),
-          Operation(name: "poll", loop: "loop", count: fast, target: 0.5, body: { pollMany(mutator, $0) }),
+          Operation(
+            name: "poll", loop: "loop", count: fast, target: 0.5, mostInstructions: 4, body: { pollMany(mutator, $0) }),
           Operation(
             name: "load-strong", loop: "loop", count: fast, body: sums { loadMany(holder, $0) }, check: isSum),
           Operation(
-            name: "load-weak", loop: "loop", count: fast, body: sums { loadManyWeakly(weak, $0) }, check: isSum),
+            name: "load-weak", loop: "loop", count: fast, mostInstructions: 8, body: sums { loadManyWeakly(weak, $0) },
+            check: isSum),
           Operation(
-            name: "root-get", loop: "loop", count: slow, body: sums { getMany(root, mutator, $0) }, check: isSum),
+            name: "root-get", loop: "loop", count: slow, mostInstructions: 16,
+            body: sums { getMany(root, mutator, $0) }, check: isSum),
           Operation(
             name: "root-make-get-drop", loop: "loop", count: slow, body: sums { rootMany(object, mutator, $0) },
             check: { isSum($0) && heap.statistics.roots == 1 }),

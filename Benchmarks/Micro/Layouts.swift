@@ -55,7 +55,7 @@ enum Layouts {
     let blocks = Set(crew.addresses.map { $0 & ~UInt(Heap.blockBytes - 1) })
     found.resident = try blocks.reduce(0) { try $0 + ProcessMemory.residentBytes(at: $1, count: Heap.blockBytes) }
     found.reserved = heap.statistics.usedBlockBytes
-    session.verify(crew.isIntact && blocks.count * Heap.blockBytes <= found.reserved)
+    session.verify(crew.isIntact && blocks.count * Heap.blockBytes <= found.reserved, "objects of 200 layouts")
     crew.dismiss()
     for worker in workers { worker.join() }
     return found

@@ -14,7 +14,7 @@ enum Marking {
       graphs.append(try MarkedGraph(nodes: nodes, isRandom: true))
     }
     for _ in 0..<max(3, session.repetitions / 5) {
-      for graph in graphs { session.verify(graph.collect()) }
+      for graph in graphs { session.verify(graph.collect(), "the marks of \(graph.name)") }
     }
     let marks = graphs.map { graph in
       Figure(

@@ -23,7 +23,7 @@ enum Metadata {
       heap.withMutator { mutator in
         let all = root.get(mutator)!
         return (0..<count).allSatisfy { all[$0]![$0 % (objectBytes - 8)] == UInt8(truncatingIfNeeded: $0) }
-      })
+      }, "1 GiB of bytes")
     let blocks = statistics.usedBlockBytes + statistics.heldFreeBytes
     func figure(_ name: String, _ bytes: Int, note: String) -> Figure {
       Figure(

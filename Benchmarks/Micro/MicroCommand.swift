@@ -66,10 +66,7 @@ struct MicroCommand: ParsableCommand {
       figures += found
     }
     try file?.write(Figure.json(figures, verified: session.isVerified).text() + "\n")
-    if !session.isVerified {
-      OutputFile.writeToStandardError("tricolor-micro: the measured data failed a check\n")
-      throw ExitCode(1)
-    }
+    if !session.isVerified { throw ExitCode(1) }
   }
 
   private func openFile() throws -> OutputFile? {

@@ -4,6 +4,7 @@
 // programs take the processor away within any batch; wall time is kept beside it. From a batch's time the loop's is
 // subtracted: smallest from smallest, median from median. The same operations can be run for a counter of instructions instead.
 
+import Harness
 import Synchronization
 import TricolorPlatform
 
@@ -63,8 +64,12 @@ final class Session: Sendable {
   /// The operations that were named, bare loops left out.
   var listed: [Listed] { outcome.withLock { $0.listed } }
 
-  /// Notes the outcome of a check.
-  func verify(_ holds: Bool) { outcome.withLock { $0.isVerified = $0.isVerified && holds } }
+  /// Notes the outcome of a check of `what`; a failed one is said at once.
+  func verify(_ holds: Bool, _ what: String) {
+    if holds { return }
+    OutputFile.writeToStandardError("tricolor-micro: the check failed of \(what)\n")
+    outcome.withLock { $0.isVerified = false }
+  }
 
   /// Measures, names or counts `operations`. A figure for each that is no bare loop, or none unless times are wanted.
   func measure(_ group: String, _ operations: [Operation]) throws -> [Figure] {
@@ -89,7 +94,7 @@ final class Session: Sendable {
     try operation.body(times)
     try operation.prepare()
     try counted(operation.body, times)
-    verify(operation.check(times))
+    verify(operation.check(times), operation.name)
   }
 
   // MARK: Times
@@ -111,7 +116,7 @@ final class Session: Sendable {
         try operation.body(operation.count)
         let spentCPU = Clock.threadCPU() - cpu
         let spentWall = Clock.monotonic() - wall
-        verify(operation.check(operation.count))
+        verify(operation.check(operation.count), operation.name)
         if turn == 0 { continue }
         samples[operation.name, default: Samples()].cpu.append(Double(spentCPU) / Double(operation.count))
         samples[operation.name, default: Samples()].wall.append(Double(spentWall) / Double(operation.count))

@@ -20,11 +20,12 @@ enum Store {
         name: "store-plain", loop: "store-plain", count: count, prepare: held.end,
         body: { storeWords(targets.addresses, $0) }, check: { targets.holdNumbers($0) })
       let idle = Operation(
-        name: "store-idle", loop: "store-plain", count: count, target: 1, prepare: held.end,
+        name: "store-idle", loop: "store-plain", count: count, target: 1, mostInstructions: 2, prepare: held.end,
         body: { storeReferences(targets.addresses, $0) }, check: { _ in targets.holdSuccessors() })
       var active = idle
       active.name = "store-active"
       active.target = 8
+      active.mostInstructions = 100
       active.prepare = held.begin
       active.check = { _ in held.noteBarrier() && targets.holdSuccessors() }
       var figures = try session.measure("store", [plain, idle, active])

@@ -16,7 +16,7 @@ enum Sweeping {
       let before = heap.statistics
       heap.collect()
       let after = heap.statistics
-      session.verify(after.usedBlockBytes < before.usedBlockBytes / 100)
+      session.verify(after.usedBlockBytes < before.usedBlockBytes / 100, "that dead blocks were given back")
       let blocks = before.usedBlockBytes / Heap.blockBytes
       if turn > 0 { samples.append(Double(after.cpu.sweep - before.cpu.sweep) / Double(blocks)) }
     }
