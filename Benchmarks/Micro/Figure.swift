@@ -68,7 +68,8 @@ extension Figure {
     let digits = abs(value) >= 100 ? 0 : abs(value) >= 10 ? 1 : 2
     var scale = 1.0
     for _ in 0..<digits { scale *= 10 }
-    let rounded = (value * scale).rounded() / scale
+    // Adding zero turns -0 into 0.
+    let rounded = (value * scale).rounded() / scale + 0
     return digits == 0 ? "\(Int(rounded))" : "\(rounded)"
   }
 
