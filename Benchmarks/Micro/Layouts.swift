@@ -1,7 +1,8 @@
 // What many layouts on many threads waste: each of 8 threads makes one object of each of 200 layouts, so that 1600 runs are open.
 //
 // Waste is what the blocks of these objects hold beyond the objects: resident (asked of the kernel, page by page) and reserved (whole
-// blocks). In a fresh heap most of a block has never been touched; in one whose blocks have been used before, all of it is resident.
+// blocks). In a fresh heap with small pages most of a block has never been touched; in one whose blocks have been used before, or with
+// huge pages, all of it is resident.
 
 import Glibc
 import Synchronization
@@ -30,7 +31,9 @@ enum Layouts {
       figure("waste-resident", fresh.resident - live, target: 10, note: objects),
       figure("waste-resident-used-blocks", used.resident - live, note: "after the heap held 64 MiB of garbage"),
       figure("waste-reserved", fresh.reserved - live, note: "\(fresh.reserved / Heap.blockBytes) blocks"),
-      figure("process-grew", fresh.process, note: "thread records and side tables included"),
+      figure(
+        "process-grew", fresh.process,
+        note: "thread records and side tables included; \(fresh.huge >> 20) MiB in huge pages"),
     ]
   }
 
@@ -38,6 +41,7 @@ enum Layouts {
     var resident = 0
     var reserved = 0
     var process = 0
+    var huge = 0
   }
 
   private static func waste(
@@ -52,6 +56,7 @@ enum Layouts {
     crew.awaitAll(threads)
     var found = Found()
     found.process = try ProcessMemory.residentBytes() - before
+    found.huge = try ProcessMemory.hugePageBytes()
     let blocks = Set(crew.addresses.map { $0 & ~UInt(Heap.blockBytes - 1) })
     found.resident = try blocks.reduce(0) { try $0 + ProcessMemory.residentBytes(at: $1, count: Heap.blockBytes) }
     found.reserved = heap.statistics.usedBlockBytes
