@@ -9,7 +9,8 @@
 
 SWIFT ?= swift
 TRICOLOR = .build/release/tricolor
-SOURCES = Package.swift Sources Workloads Tests Benchmarks/Peers/Swift/Package.swift Benchmarks/Peers/Swift/Sources
+SOURCES = Package.swift Sources Workloads Tests Benchmarks/Micro \
+  Benchmarks/Peers/Swift/Package.swift Benchmarks/Peers/Swift/Sources
 CGROUP ?= 256MiB
 SOAK_OPTIONS ?=
 BENCH_OPTIONS ?=

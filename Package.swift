@@ -45,6 +45,13 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Tests/Soak"),
+    .executableTarget(
+      name: "tricolor-micro",
+      dependencies: [
+        "Tricolor", "CTricolorShims", "TricolorPlatform", "TricolorTelemetry", "Harness",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Benchmarks/Micro"),
     .testTarget(name: "SoakTests", dependencies: ["tricolor-soak", "Harness"]),
     .testTarget(name: "TricolorPacingTests", dependencies: ["TricolorPacing"], resources: [.copy("Fixtures")]),
     .testTarget(name: "TricolorPlatformTests", dependencies: ["TricolorPlatform", "CTricolorShims"]),

@@ -56,6 +56,7 @@ public final class Heap: Sendable {
     try ForkedChild.prepare()
     try ThreadExit.prepare()
     try Reservation.prepare(bytes: Int(clamping: settings.reserveBytes))
+    LayoutTable.prepare()
     let core = try makeCore(settings)
     do throws(PlatformError) {
       return (core, try HeapServices(core: core, settings: settings))
@@ -116,14 +117,14 @@ public final class Heap: Sendable {
   @inlinable @inline(__always)
   public func withMutator<R: Sendable, E: Error>(_ body: sending (Mutator) throws(E) -> R) throws(E) -> R {
     let mutator = enter()
-    defer { leave(mutator) }
+    defer { Heap.leave(mutator) }
     return try body(mutator)
   }
 
   @usableFromInline @inline(never)
   func enter() -> Mutator {
     let mutator = ThreadRecords.record(for: core) ?? attachOrEnd()
-    mutator.state.pointee.depth += 1
+    mutator.state.pointee.depth &+= 1
     if mutator.state.pointee.depth == 1 {
       mutator.resume(from: MutatorStatus.outside)
     } else {
@@ -155,9 +156,9 @@ public final class Heap: Sendable {
   }
 
   @usableFromInline @inline(never)
-  func leave(_ mutator: Mutator) {
+  static func leave(_ mutator: Mutator) {
     let state = mutator.core.state
-    state.pointee.depth -= 1
+    state.pointee.depth &-= 1
     if state.pointee.depth == 0 { mutator.core.suspend(to: MutatorStatus.outside) }
   }
 

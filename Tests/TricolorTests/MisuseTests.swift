@@ -21,6 +21,18 @@ struct MisuseTests {
     expect(element, toSay: "layout of WithOptionalStruct.second")
   }
 
+  @Test("What is no stored field is refused: a computed property, and in generic code a protocol's requirement")
+  func computedFields() async {
+    let computed = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      try Heap.quiet().withMutator { m in try m.make(Flagged(bits: 0)).isFirstSet = true }
+    }
+    expect(computed, toSay: "is no stored field")
+    let requirement = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      try Heap.quiet().withMutator { m in _ = bits(of: try m.make(Flagged(bits: 7))) }
+    }
+    expect(requirement, toSay: "is no stored field")
+  }
+
   @Test("Counts and sizes that no object can have are refused")
   func counts() async {
     let bytes = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
@@ -87,3 +99,18 @@ struct MisuseTests {
     #expect(said.contains(text))
   }
 }
+
+private protocol HasBits: Managed {
+  var bits: UInt64 { get set }
+}
+
+private struct Flagged: HasBits {
+  static let slot = TypeSlot()
+  var bits: UInt64
+  var isFirstSet: Bool {
+    get { bits & 1 != 0 }
+    set { bits = bits & ~1 | (newValue ? 1 : 0) }
+  }
+}
+
+@inline(never) private func bits<T: HasBits>(of object: Reference<T>) -> UInt64 { object.bits }

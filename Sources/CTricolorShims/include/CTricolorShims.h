@@ -68,6 +68,13 @@ static inline void tricolor_clear_bits(uint64_t *_Nonnull word, uint64_t mask) {
   (void)__atomic_fetch_and(word, ~mask, __ATOMIC_RELAXED);
 }
 
+// The same address, in a register of its own: the compiler cannot fold the sum it came from into each access. Processors that answer a
+// load from the store just before it without going to the cache do so only where both name one register and a constant.
+static inline uintptr_t tricolor_in_register(uintptr_t address) {
+  __asm__("" : "+r"(address));
+  return address;
+}
+
 // Keeps `word` alive in a register or on the stack up to this point; emits no instruction.
 static inline void tricolor_keep(uintptr_t word) { __asm__ volatile("" : : "r"(word) : "memory"); }
 

@@ -16,11 +16,11 @@ import Synchronization
 import TricolorPlatform
 
 /// The words of a weak cell and of an ephemeron.
-enum WeakCell {
+@usableFromInline enum WeakCell {
   static let weakBytes = 16
   static let ephemeronBytes = 32
   static let linkOffset: UInt = 8
-  static let valueOffset: UInt = 16
+  @usableFromInline static var valueOffset: UInt { @inlinable get { 16 } }
 }
 
 struct EphemeronTable: ~Copyable {
@@ -207,6 +207,7 @@ extension MutatorCore {
 }
 
 /// What a weak word at `slot` on the managed heap refers to, 0 when it is gone. For when a barrier of the thread may be on.
-@inline(never) func loadWeakSlowly(slot: UInt) -> UInt {
+@usableFromInline @inline(never)
+func loadWeakSlowly(slot: UInt) -> UInt {
   ThreadRecords.record(ofSlot: slot).map { $0.loadWeak(slot) } ?? tricolor_load_word(slot)
 }

@@ -1,8 +1,9 @@
 // Handshakes: the collector asks, every mutator answers at its next poll, nobody waits for anybody but the collector.
 //
 // A thread that is outside `withMutator` or parked in a blocking region is answered for: the collector moves its status to `held`
-// by a compare-and-swap, does the work on its recorded stack, and lets it go. The status word and the poll flag form a Dekker pair
-// (sequentially consistent on both sides): a thread that leaves either sees the poll flag, or the collector sees it gone.
+// by a compare-and-swap, does the work on its recorded stack, and lets it go. A thread that enters either sees the poll flag or is seen
+// to be in (sequentially consistent on both sides). One that leaves needs no fence: if it has not seen the flag and the collector has
+// not yet seen it gone, the collector looks again after `patience`.
 //
 // Times are measured here: how long each mutator was held (wall and thread CPU), and how long it took to answer.
 
@@ -11,6 +12,7 @@ import Synchronization
 import TricolorPlatform
 
 extension HeapCore {
+  /// After how many nanoseconds without an answer the collector looks again who is away.
   private static let patience: Int64 = 1_000_000
 
   /// Posts `handshake` and waits until every mutator has answered. `whilePosting` runs under the registry lock just before.
@@ -187,11 +189,12 @@ extension MutatorCore {
     if state.pointee.poll.load(ordering: .sequentiallyConsistent) != 0 { answerPoll() }
   }
 
-  /// Leaves for `away` (outside or parked). A handshake posted at this moment is answered by this thread or by the collector.
+  /// Leaves for `away` (outside or parked). A handshake posted at this moment is answered by the collector, which is told to look at once
+  /// unless the flag went up while the status was still on its way to memory; then it looks by itself.
   @inline(__always) func suspend(to away: UInt32) {
-    state.pointee.status.store(away, ordering: .sequentiallyConsistent)
+    state.pointee.status.store(away, ordering: .releasing)
     Delay.point()
-    if state.pointee.poll.load(ordering: .sequentiallyConsistent) != 0 { heap.state.pointee.answers.signalAll() }
+    if state.pointee.poll.load(ordering: .relaxed) != 0 { heap.state.pointee.answers.signalAll() }
   }
 
   @inline(never) private func waitUntilReleased(_ away: UInt32) {

@@ -129,18 +129,26 @@ enum LayoutTable {
   private static let registry = Mutex(Registry())
 
   /// The entries, by layout index; entry 0 is unused.
-  nonisolated(unsafe) static let entries: UnsafeMutablePointer<LayoutEntry> = {
-    let entries = UnsafeMutablePointer<LayoutEntry>.allocate(capacity: capacity)
-    (entries + 1).initialize(to: LayoutEntry(shape: .leaf))
-    (entries + 2).initialize(to: LayoutEntry(shape: .references))
-    (entries + 3).initialize(to: LayoutEntry(shape: .weak))
-    (entries + 4).initialize(to: LayoutEntry(shape: .ephemeron))
-    return entries
-  }()
+  nonisolated(unsafe) private(set) static var entries: UnsafeMutablePointer<LayoutEntry>! = nil
   /// What each lane serves, by lane index; lane 0 is never used, so a zeroed slot names no lane.
-  nonisolated(unsafe) static let laneClasses = UnsafeMutablePointer<LaneClass>.allocate(capacity: Geometry.mostLanes)
+  nonisolated(unsafe) private(set) static var laneClasses: UnsafeMutablePointer<LaneClass>! = nil
+
+  /// Makes the tables, once, before the first heap and the first layout. Not at first use: each use would ask whether it is the first.
+  static func prepare() {
+    registry.withLock { _ in
+      if entries != nil { return }
+      laneClasses = .allocate(capacity: Geometry.mostLanes)
+      let table = UnsafeMutablePointer<LayoutEntry>.allocate(capacity: capacity)
+      (table + 1).initialize(to: LayoutEntry(shape: .leaf))
+      (table + 2).initialize(to: LayoutEntry(shape: .references))
+      (table + 3).initialize(to: LayoutEntry(shape: .weak))
+      (table + 4).initialize(to: LayoutEntry(shape: .ephemeron))
+      entries = table
+    }
+  }
 
   static func register(_ kind: Layout.Kind, name: String) throws(LayoutError) -> Layout {
+    prepare()
     let entry = try makeEntry(kind, name: name)
     let index: UInt32? = registry.withLock { registry in
       guard registry.count < capacity else { return nil }

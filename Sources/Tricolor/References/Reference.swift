@@ -50,9 +50,11 @@ public struct Reference<Target: ManagedObject>: ~BitwiseCopyable {
 
   @inlinable @inline(__always) var word: UInt { UInt(bitPattern: address) }
 
+  /// Where the field is; known to the compiler when the path is a literal that names a stored field of a known type.
   @inlinable @inline(__always)
   func slot<Value>(_ path: KeyPath<Target, Value>) -> UnsafeMutableRawPointer {
-    address + MemoryLayout<Target>.offset(of: path).unsafelyUnwrapped
+    guard let offset = MemoryLayout<Target>.offset(of: path) else { refuse(path) }
+    return address + offset
   }
 
   /// A plain field. Cost: one move.
@@ -76,6 +78,12 @@ public struct Reference<Target: ManagedObject>: ~BitwiseCopyable {
   ) -> ReferenceSlots<count, Other> {
     @inline(__always) get { ReferenceSlots(base: slot(path)) }
   }
+}
+
+/// Ends the program: what is computed, or a requirement of a protocol in generic code, has no place in an object.
+@usableFromInline @inline(never)
+func refuse(_ path: AnyKeyPath) -> Never {
+  fatalError("tricolor: \(path) is no stored field; only those can be reached through a Reference")
 }
 
 extension Reference: AnyReference {}

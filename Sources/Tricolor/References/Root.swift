@@ -8,13 +8,13 @@ import Synchronization
 /// A class, so that dropping the last copy frees the slot by itself. Reading and setting need a mutator of the same heap.
 /// Thread rules: any thread; concurrent `get` and `set` are atomic, the last set wins.
 public final class Root<Target: ManagedObject>: Sendable {
-  nonisolated(unsafe) private let slot: UnsafeMutablePointer<UInt>
-  private let heap: Heap
+  @usableFromInline nonisolated(unsafe) let slot: UnsafeMutablePointer<UInt>
+  @usableFromInline let heap: Heap
 
-  init(_ reference: Reference<Target>?, mutator: MutatorCore, heap: Heap) {
-    self.heap = heap
-    slot = mutator.heap.state.pointee.roots.take()
-    store(wordOf(reference), mutator)
+  @usableFromInline init(_ reference: Reference<Target>?, mutator: Mutator) {
+    heap = Heap.object(of: mutator.core.heap)
+    slot = mutator.core.heap.state.pointee.roots.take()
+    store(wordOf(reference), mutator.core)
   }
 
   deinit {
@@ -22,14 +22,14 @@ public final class Root<Target: ManagedObject>: Sendable {
   }
 
   /// The object held, nil when none is.
-  public func get(_ mutator: Mutator) -> Reference<Target>? {
-    checkHeap(mutator)
+  @inlinable public func get(_ mutator: Mutator) -> Reference<Target>? {
+    heap.checkOwns(mutator)
     return loadReference(at: UInt(bitPattern: slot))
   }
 
   /// Holds another object, or none.
   public func set(_ reference: Reference<Target>?, _ mutator: Mutator) {
-    checkHeap(mutator)
+    heap.checkOwns(mutator)
     store(wordOf(reference), mutator.core)
   }
 
@@ -37,9 +37,12 @@ public final class Root<Target: ManagedObject>: Sendable {
     mutator.record(slot: UInt(bitPattern: slot), new: word)
     tricolor_store_word(UInt(bitPattern: slot), word)
   }
+}
 
-  private func checkHeap(_ mutator: Mutator) {
-    precondition(mutator.core.heap == heap.core, "a Root was used with a mutator of another heap")
+extension Heap {
+  @usableFromInline @inline(never)
+  func checkOwns(_ mutator: Mutator) {
+    precondition(mutator.core.heap == core, "a Root was used with a mutator of another heap")
   }
 }
 

@@ -4,7 +4,7 @@
 // for each cycle, so no two reads disagree: once a read answers nil every later one does, and an object that a read has given is
 // alive for as long as the thread holds it. Cleared targets cost the collector one store each; cells that are not cleared, a look.
 
-import CTricolorShims
+public import CTricolorShims
 
 /// An object that refers to another one without keeping it alive.
 public enum Weak<Referent: ManagedObject>: WeakObject {}
@@ -45,27 +45,34 @@ extension Mutator {
 
 extension Reference where Target: WeakObject {
   /// The object, nil once it is dead. A strong read: what it answers is alive.
-  public var referent: Reference<Target.Referent>? { referenceOf(loadWeak(at: word)) }
+  @inlinable public var referent: Reference<Target.Referent>? {
+    @inline(__always) get { referenceOf(loadWeak(at: word)) }
+  }
 }
 
 extension Reference where Target: EphemeronObject {
   /// The key, nil once it is dead.
-  public var key: Reference<Target.Key>? { referenceOf(loadWeak(at: word)) }
+  @inlinable public var key: Reference<Target.Key>? {
+    @inline(__always) get { referenceOf(loadWeak(at: word)) }
+  }
 
   /// The value, nil once the key is dead. Setting takes the barrier; after the key's death it has no effect.
-  public var value: Reference<Target.Value>? {
-    get { loadWeak(at: word) == 0 ? nil : loadReference(at: word + WeakCell.valueOffset) }
-    nonmutating set {
+  @inlinable public var value: Reference<Target.Value>? {
+    @inline(__always) get { loadWeak(at: word) == 0 ? nil : loadReference(at: word + WeakCell.valueOffset) }
+    @inline(__always) nonmutating set {
       // A value stored beside a dead key would never be traced, and the next store would record it as if it were alive.
       if loadWeak(at: word) != 0 { storeReference(wordOf(newValue), at: word + WeakCell.valueOffset) }
     }
   }
 }
 
-private func loadWeak(at slot: UInt) -> UInt {
-  tricolor_barrier() == 0 ? tricolor_load_word(slot) : loadWeakSlowly(slot: slot)
+/// Loads a weak word. Idle cost: a load of the thread's barrier flag, a branch, the load.
+@inlinable @inline(__always)
+func loadWeak(at slot: UInt) -> UInt {
+  _fastPath(tricolor_barrier() == 0) ? tricolor_load_word(slot) : loadWeakSlowly(slot: slot)
 }
 
-private func referenceOf<Target>(_ word: UInt) -> Reference<Target>? {
+@inlinable @inline(__always)
+func referenceOf<Target>(_ word: UInt) -> Reference<Target>? {
   UnsafeMutableRawPointer(bitPattern: word).map { Reference(unsafeAddress: $0) }
 }
