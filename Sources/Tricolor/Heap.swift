@@ -41,7 +41,6 @@ public final class Heap: Sendable {
     core.state.pointee.services = Unmanaged.passUnretained(services).toOpaque()
     core.state.pointee.object = Unmanaged.passUnretained(self).toOpaque()
     services.applySettings()
-    core.chooseHugePages()
     for name in configuration.settings.withoutEffect {
       StandardError.write("tricolor: \(name) has no effect in this version\n")
     }

@@ -158,7 +158,8 @@ extension HeapCore {
       state.pointee.blocks.usedBlocks.load(ordering: .relaxed)
       + state.pointee.blocks.heldBlocks.load(ordering: .relaxed)
     let mutators = state.pointee.mutatorCount.load(ordering: .relaxed)
-    return blocks * 328 + mutators * 32 * 1024 + state.pointee.grey.mappedBytes.load(ordering: .relaxed)
+    return blocks * Geometry.sideBytesPerBlock + mutators * 32 * 1024
+      + state.pointee.grey.mappedBytes.load(ordering: .relaxed)
   }
 
   /// Bytes outside the heap that its objects keep.

@@ -213,6 +213,24 @@ struct BlockAllocator: ~Copyable {
     for i in 0..<arenaCount { advise(arenas[i]) }
   }
 
+  /// Puts huge pages under every 2 MiB whose blocks all hold pages. The lock is held for each look only.
+  mutating func collapseFullPieces() {
+    let words = Geometry.hugePageBytes / Geometry.blockBytes / 64
+    for arena in 0..<arenaCount {
+      for first in stride(from: 0, to: Arena.words, by: words) where isFull(arena, words: first..<first + words) {
+        let block = arenas[arena].firstBlock + first * 64
+        AddressSpace.collapse(
+          UnsafeMutableRawPointer(bitPattern: addressMap.address(ofBlock: block))!, bytes: Geometry.hugePageBytes)
+      }
+    }
+  }
+
+  private func isFull(_ arena: Int, words: Range<Int>) -> Bool {
+    lock.lock()
+    defer { lock.unlock() }
+    return words.allSatisfy { arenas[arena].free[$0] & ~arenas[arena].resident[$0] == 0 }
+  }
+
   private func advise(_ arena: Arena) {
     AddressSpace.adviseHugePages(
       UnsafeMutableRawPointer(bitPattern: addressMap.address(ofBlock: arena.firstBlock))!, bytes: Geometry.arenaBytes,

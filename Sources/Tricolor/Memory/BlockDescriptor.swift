@@ -22,7 +22,7 @@ enum BlockKind: UInt8 {
   case continuation
 }
 
-/// One block's descriptor: 64 bytes, one cache line.
+/// One block's descriptor: 48 bytes.
 struct BlockDescriptor {
   /// A `BlockKind`; written last when a run is set up and first when it is torn down, so that a conservative lookup by another
   /// thread sees either nothing or a complete descriptor.
@@ -43,7 +43,6 @@ struct BlockDescriptor {
   var next: UInt32 = 0
   /// The open run of the mutator that allocates from this block, nil while none does.
   var owner: UnsafeMutablePointer<Run>? = nil
-  var reserved: (UInt64, UInt64) = (0, 0)
 }
 
 /// A bump range of a mutator: [cursor, limit) is free, cells below cursor are in use. The pair the allocation fast path works on.
