@@ -5,7 +5,7 @@
 // stops resting, and workers join, as many as there are such processors. All run at normal priority: a marker under SCHED_IDLE
 // that loses its processor keeps its chunk of grey work, and with it the end of the cycle, for tens of milliseconds
 // (docs/decisions.md, "Priority of workers"). A mutator assists when its debt is not covered by credit that the others have
-// earned, in quanta of about 50 µs; only past the heap goal does it stay until the debt is paid.
+// earned, in quanta of 5 to 15 µs; only past the heap goal does it stay until the debt is paid.
 
 import Synchronization
 import TricolorPlatform
@@ -131,6 +131,11 @@ extension HeapCore {
 // MARK: Assists
 
 extension MutatorCore {
+  /// Bounds of what is marked in one go, in bytes of work. The least makes up for entering and leaving the grey pool, about a microsecond;
+  /// the most is some 15 µs of marking, and what is still owed then is paid at later refills.
+  private static let leastAssist = 8 << 10
+  private static let mostAssist = 16 << 10
+
   /// Notes bytes allocated while marking; they are paid for at the next refill.
   func owe(_ bytes: Int) {
     let cycle = heap.state.pointee.cycle.load(ordering: .relaxed)
@@ -158,7 +163,7 @@ extension MutatorCore {
       var idle = false
       if work > 0 {
         let start = Clock.monotonic()
-        let done = heap.mark(budget: max(work, 64 * 1024))
+        let done = heap.mark(budget: min(max(work, MutatorCore.leastAssist), MutatorCore.mostAssist))
         marking += Clock.monotonic() - start
         if done > 0 { _ = heap.stealCredit(done, always: true) }
         idle = done == 0
