@@ -8,6 +8,9 @@
 # Each does its own set-up and says what it does.
 
 SWIFT ?= swift
+# The command carries Swift's libraries where the toolchain has them to link in: 3 MiB less resident, no calls through the linker's table.
+SWIFT_BIN := $(dir $(shell readlink -f "$$(command -v $(SWIFT))"))
+STATIC := $(if $(wildcard $(SWIFT_BIN)../lib/swift_static/*/libswiftCore.a),--static-swift-stdlib)
 TRICOLOR = .build/release/tricolor
 SOURCES = Package.swift Sources Workloads Tests Benchmarks/Micro \
   Benchmarks/Peers/Swift/Package.swift Benchmarks/Peers/Swift/Sources
@@ -62,7 +65,7 @@ lint:
 
 build: set-up
 	@echo "==> release build"
-	$(SWIFT) build -c release --product tricolor
+	$(SWIFT) build -c release --product tricolor $(STATIC)
 
 set-up:
 	@sh Scripts/set-up.sh

@@ -95,13 +95,6 @@ public enum AddressSpace {
     _ = madvise(start, bytes, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE)
   }
 
-  /// Puts huge pages under the range now, copying what its pages hold. Advice: a kernel without the call (before 6.1) or without free huge
-  /// pages changes nothing. Cost: some 200 µs for 2 MiB, during which other threads wait that touch them.
-  public static func collapse(_ start: UnsafeMutableRawPointer, bytes: Int) {
-    guard FaultInjection.allows(.adviseHugePages) else { return }
-    _ = madvise(start, bytes, 25)  // MADV_COLLAPSE, which older headers do not know
-  }
-
   /// Shows the range as `[anon:NAME]` in /proc/self/maps. Kernels before 5.17 lack names, and nothing depends on one.
   public static func name(_ start: UnsafeMutableRawPointer, bytes: Int, _ name: StaticString) {
     guard FaultInjection.allows(.nameMapping) else { return }

@@ -49,23 +49,8 @@ extension HeapCore {
     sampleMemory()
     repace()
     updateLimiter()
-    chooseHugePages()
     scavenge()
   }
-
-  /// Huge pages make random marking faster and take memory in steps of 2 MiB. They are wanted once the heap is large, until half of the
-  /// limit is in use, and again when less than a quarter is.
-  private func chooseHugePages() {
-    let limit = state.pointee.pacing.limit.load(ordering: .relaxed)
-    let isOn = state.pointee.blocks.usesHugePages.load(ordering: .relaxed)
-    let isLarge = isOn || state.pointee.blocks.usedBlocks.load(ordering: .relaxed) >= HeapCore.worthHugePages
-    let wanted = isLarge && (limit == Int.max || ownResidentBytes < (isOn ? limit / 2 : limit / 4))
-    if wanted == isOn { return }
-    state.pointee.blocks.useHugePages(wanted)
-    if wanted { state.pointee.blocks.collapseFullPieces() }
-  }
-
-  private static let worthHugePages = (32 << 20) / Geometry.blockBytes
 
   /// Reads what the process really uses and moves the estimate of foreign memory.
   func sampleMemory() {

@@ -113,7 +113,6 @@ struct BlockAllocator: ~Copyable {
   let usedBlocks = Atomic<Int>(0)
   let heldBlocks = Atomic<Int>(0)
   let releasedBytes = Atomic<Int>(0)
-  let usesHugePages = Atomic<Bool>(false)
 
   init(mostArenas: Int) {
     self.mostArenas = mostArenas
@@ -197,44 +196,9 @@ struct BlockAllocator: ~Copyable {
     else { return false }
     for i in 0..<needed {
       (arenas + arenaCount).initialize(to: Arena(index: first + i))
-      advise(arenas[arenaCount])
       arenaCount += 1
     }
     return true
-  }
-
-  /// Lets the kernel put huge pages into all arenas, those to come included, or not any more; pages that are huge stay so until they
-  /// are released.
-  mutating func useHugePages(_ wanted: Bool) {
-    lock.lock()
-    defer { lock.unlock() }
-    if wanted == usesHugePages.load(ordering: .relaxed) { return }
-    usesHugePages.store(wanted, ordering: .relaxed)
-    for i in 0..<arenaCount { advise(arenas[i]) }
-  }
-
-  /// Puts huge pages under every 2 MiB whose blocks all hold pages. The lock is held for each look only.
-  mutating func collapseFullPieces() {
-    let words = Geometry.hugePageBytes / Geometry.blockBytes / 64
-    for arena in 0..<arenaCount {
-      for first in stride(from: 0, to: Arena.words, by: words) where isFull(arena, words: first..<first + words) {
-        let block = arenas[arena].firstBlock + first * 64
-        AddressSpace.collapse(
-          UnsafeMutableRawPointer(bitPattern: addressMap.address(ofBlock: block))!, bytes: Geometry.hugePageBytes)
-      }
-    }
-  }
-
-  private func isFull(_ arena: Int, words: Range<Int>) -> Bool {
-    lock.lock()
-    defer { lock.unlock() }
-    return words.allSatisfy { arenas[arena].free[$0] & ~arenas[arena].resident[$0] == 0 }
-  }
-
-  private func advise(_ arena: Arena) {
-    AddressSpace.adviseHugePages(
-      UnsafeMutableRawPointer(bitPattern: addressMap.address(ofBlock: arena.firstBlock))!, bytes: Geometry.arenaBytes,
-      wanted: usesHugePages.load(ordering: .relaxed))
   }
 
   /// Gives blocks back. Their pages stay until `release` takes them.

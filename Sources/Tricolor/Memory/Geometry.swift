@@ -15,7 +15,6 @@ enum Geometry {
   static let blocksPerArena = arenaBytes / blockBytes
   /// 64-bit words of one bitmap that cover a block.
   static let bitmapWordsPerBlock = blockBytes / granule / 64
-  static let hugePageBytes = 2 << 20
   /// Bytes of side tables for a block: two bitmaps, its descriptor, its scan word.
   static let sideBytesPerBlock = 2 * bitmapWordsPerBlock * 8 + MemoryLayout<BlockDescriptor>.stride + 8
   /// The largest cell that shares its block run with others; anything bigger owns its run.
