@@ -179,6 +179,8 @@ extension HeapCore {
     descriptor.cellCount = UInt32(laneClass.cellsPerRun)
     descriptor.reciprocal = laneClass.reciprocal
     descriptor.sweptEpoch = epoch
+    // The first touch of a page of the mark bitmap, here and not in the answer to a handshake, which holds a mutator. No cell has a mark yet.
+    addressMap.markBits[block * Geometry.bitmapWordsPerBlock] = 0
     publish(descriptor, at: block, blocks: laneClass.blocksPerRun, kind: .cells, scanWord: laneClass.scanWord)
   }
 
@@ -199,8 +201,6 @@ extension HeapCore {
     _ descriptor: BlockDescriptor, at block: Int, blocks: Int, kind: BlockKind, scanWord: UInt64
   ) {
     let map = addressMap
-    // The first touch of a page of the mark bitmap, here and not in the answer to a handshake, which holds a mutator.
-    map.markBits[block * Geometry.bitmapWordsPerBlock] = 0
     for i in 0..<blocks { map.scanWords[block + i] = scanWord }
     map.descriptors[block] = descriptor
     atomicMemoryFence(ordering: .releasing)
