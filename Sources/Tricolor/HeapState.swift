@@ -50,6 +50,7 @@ struct HeapState: ~Copyable {
   var ephemerons = EphemeronTable()
   var cleanups = CleanupTable()
   var pacing: PacingState
+  let overdraft = Overdraft()
   let statistics = StatisticsCounters()
   /// Bytes in unswept blocks that the last cycle found dead: an estimate the limit's arithmetic needs until they are swept.
   let unsweptGarbage = Atomic<Int>(0)

@@ -39,6 +39,11 @@ static void check_words(void) {
   assert(tricolor_load_bits(&bits) == UINT64_MAX - 1 - (UINT64_C(1) << 63));
   tricolor_prefetch((uintptr_t)&bits);
   tricolor_prefetch(0);
+  assert(tricolor_add_bits((uintptr_t)&bits, 3) == 2);
+  assert(tricolor_add_bits((uintptr_t)&bits, 3) == 3 && tricolor_load_scan_word((uintptr_t)&bits) == bits);
+  uint16_t place = 0;
+  tricolor_store_index(&place, 7);
+  assert(tricolor_load_index(&place) == 7 && tricolor_in_register((uintptr_t)&place) == (uintptr_t)&place);
   tricolor_prefetch_for_write((uintptr_t)&bits);
   tricolor_keep(word);
   tricolor_spin_hint();

@@ -111,7 +111,29 @@ struct CollectTests {
     #expect(heap.statistics.limitBytes == nil)
   }
 
-  // In a process of its own: the limit counts what other tests allocate, too.
+  // In a process of its own, as the next one: the limit counts what other tests allocate, too.
+  @Test("A heap far over a soft limit grows on, with few cycles for what it grows by")
+  func limitBelowWhatLives() async {
+    await #expect(processExitsWith: .success) {
+      let heap = try Heap.quiet()
+      heap.configuration.memoryLimit = .bytes(Int64(heap.statistics.residentBytes + (4 << 20)))
+      let count = 48 << 10
+      let sum = try heap.withMutator { m in
+        let all = try m.makeArray(of: Bytes.self, count: count)
+        for index in 0..<count {
+          let bytes = try m.makeBytes(count: 1000)
+          bytes[0] = UInt8(truncatingIfNeeded: index)
+          all[index] = bytes
+        }
+        return (0..<count).reduce(0) { $0 + Int(all[$1]![0]) }
+      }
+      precondition(sum == (0..<count).reduce(0) { $0 + $1 % 256 })
+      let cycles = heap.statistics.cycles
+      // 3000 blocks of 16 KiB, and two cycles for each would be 6000.
+      precondition((10..<1000).contains(cycles), "\(cycles) cycles")
+    }
+  }
+
   @Test("Under a hard limit allocation throws an error that names the sizes, and goes on when objects have died")
   func hardLimit() async {
     await #expect(processExitsWith: .success) {

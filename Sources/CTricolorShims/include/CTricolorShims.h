@@ -55,6 +55,11 @@ static inline void tricolor_store_word(uintptr_t address, uintptr_t value) {
 static inline uint64_t tricolor_load_bits(const uint64_t *_Nonnull word) {
   return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
+// An index that is stored once what it names is complete.
+static inline uint16_t tricolor_load_index(const uint16_t *_Nonnull place) { return __atomic_load_n(place, __ATOMIC_ACQUIRE); }
+static inline void tricolor_store_index(uint16_t *_Nonnull place, uint16_t index) {
+  __atomic_store_n(place, index, __ATOMIC_RELEASE);
+}
 // Sets the bits of `mask` and answers whether any of them was clear before.
 static inline bool tricolor_set_bits(uint64_t *_Nonnull word, uint64_t mask) {
   return (__atomic_fetch_or(word, mask, __ATOMIC_RELAXED) & mask) != mask;

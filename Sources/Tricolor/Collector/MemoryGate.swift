@@ -4,6 +4,9 @@
 // pages of free blocks elsewhere are released, what is unswept is swept, and a running or new cycle is helped to its end. Only
 // when a whole cycle has not made room, or the collector has used its share of CPU, does the heap grow past a soft limit.
 // Under a hard limit it throws instead.
+//
+// A limit below what lives cannot be met, and two cycles for every block would stop the program. So each time that cycles have made no
+// room, the heap may overdraw the limit by twice as much as the time before, a 32nd of its size at most, until the next try.
 
 import Synchronization
 import TricolorPlatform
@@ -23,7 +26,7 @@ extension HeapCore {
   ) throws(OutOfMemory) -> FreshMemory {
     if let run = try take(blocks, onlyHeld: true) { return .run(run.first, isZero: false) }
     let bytes = blocks * Geometry.blockBytes
-    if bytes > roomUnderLimit {
+    if bytes > roomUnderLimit && !overdraw(bytes) {
       let began = Clock.monotonic()
       defer { state.pointee.statistics.noteStall(Clock.monotonic() - began) }
       if let block = try makeRoom(bytes, for: mutator, orElse) { return .other(block) }
@@ -69,10 +72,21 @@ extension HeapCore {
       if let block = orElse() { return block }
       sampleMemory()
       if state.pointee.blocks.heldBlocks.load(ordering: .relaxed) > 0 { releaseHeld(bytes) }
-      if bytes <= roomUnderLimit { return nil }
+      if bytes <= roomUnderLimit {
+        state.pointee.overdraft.endEpisode()
+        return nil
+      }
     }
     try refuseAtHardLimit(bytes)
+    state.pointee.overdraft.grant(
+      heapBytes: state.pointee.blocks.usedBlocks.load(ordering: .relaxed) * Geometry.blockBytes)
     return nil
+  }
+
+  /// Takes `bytes` from what the heap may overdraw its limit by. Never past a hard limit.
+  private func overdraw(_ bytes: Int) -> Bool {
+    guard state.pointee.overdraft.left.load(ordering: .relaxed) >= bytes, hardRoom >= bytes else { return false }
+    return state.pointee.overdraft.take(bytes)
   }
 
   /// Helps the running cycle, or asks for one, and waits for it to move on.
@@ -86,10 +100,17 @@ extension HeapCore {
     ThreadRecords.whileParked { _ = state.pointee.cycleEnded.wait(past: seen, timeoutNanoseconds: 500_000) }
   }
 
-  private func refuseAtHardLimit(_ bytes: Int) throws(OutOfMemory) {
+  /// Bytes up to the hard limit, `Int.max` without one.
+  private var hardRoom: Int {
     let hard = state.pointee.pacing.hardLimit.load(ordering: .relaxed)
-    let resident = ownResidentBytes + state.pointee.pacing.foreignBytes.load(ordering: .relaxed)
-    if hard != Int.max, resident + bytes > hard {
+    if hard == Int.max { return Int.max }
+    return hard - ownResidentBytes - state.pointee.pacing.foreignBytes.load(ordering: .relaxed)
+  }
+
+  private func refuseAtHardLimit(_ bytes: Int) throws(OutOfMemory) {
+    if bytes > hardRoom {
+      let hard = state.pointee.pacing.hardLimit.load(ordering: .relaxed)
+      let resident = hard - hardRoom
       throw OutOfMemory(
         requestedBytes: bytes, reason: "\(resident) bytes are resident and the hard limit is \(hard) bytes")
     }
@@ -106,5 +127,32 @@ extension HeapCore {
       state.pointee.statistics.failedReleases.wrappingAdd(1, ordering: .relaxed)
       return 0
     }
+  }
+}
+
+/// By how much a heap may go past a soft limit that cycles could not keep.
+struct Overdraft: ~Copyable {
+  /// Bytes that may still be taken, and what was granted last.
+  let left = Atomic<Int>(0)
+  private let granted = Atomic<Int>(0)
+
+  /// Grants twice as much as the last time, one block at first and a 32nd of the heap at most. Threads that do so at once grant once.
+  func grant(heapBytes: Int) {
+    let most = max(Geometry.blockBytes, heapBytes / 32)
+    let next = min(most, max(Geometry.blockBytes, 2 * granted.load(ordering: .relaxed)))
+    granted.store(next, ordering: .relaxed)
+    left.store(next - Geometry.blockBytes, ordering: .relaxed)
+  }
+
+  func take(_ bytes: Int) -> Bool {
+    if left.wrappingSubtract(bytes, ordering: .relaxed).newValue >= 0 { return true }
+    left.wrappingAdd(bytes, ordering: .relaxed)
+    return false
+  }
+
+  /// There is room again: the next time begins with one block.
+  func endEpisode() {
+    granted.store(0, ordering: .relaxed)
+    left.store(0, ordering: .relaxed)
   }
 }

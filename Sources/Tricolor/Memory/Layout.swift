@@ -3,6 +3,7 @@
 //
 // The table is raw memory that the tracer reads without locks: an entry is complete before its index is handed out.
 
+import CTricolorShims
 import Synchronization
 
 /// Visits one reference slot's value: called by a custom trace function for every reference of the object.
@@ -61,7 +62,8 @@ struct LayoutEntry {
   var offsets: UnsafePointer<UInt32>?
   var offsetCount: Int
   var trace: TraceFunction?
-  /// The lane of each size class, and of large objects at the end; 0 while not made. One entry for fixed layouts.
+  /// The lane of each size class, and of large objects at the end; 0 while not made. One entry for fixed layouts. Stored by any thread
+  /// once the lane is made, and read by others without the lock.
   let lanes: UnsafeMutablePointer<UInt16>
 
   init(
@@ -216,8 +218,13 @@ enum LayoutTable {
     let entry = entries + Int(layout.index)
     let isFixed = entry.pointee.shape == .fixed
     let index = isFixed ? 0 : bytes > Geometry.largestCell ? SizeClass.count : SizeClass.index(for: bytes)
-    let known = Int(entry.pointee.lanes[index])
+    let known = Int(tricolor_load_index(entry.pointee.lanes + index))
     return known != 0 ? known : makeLane(layout, entry, index)
+  }
+
+  /// The lane of a layout of variable size for one size class, 0 before the first object of that class.
+  static func knownLane(of layout: Layout, sizeClass: Int) -> Int {
+    Int(tricolor_load_index(entries[Int(layout.index)].lanes + sizeClass))
   }
 
   @inline(never) private static func makeLane(
@@ -231,7 +238,7 @@ enum LayoutTable {
     }
     do {
       let lane = try lane(layout: layout, cellBytes: cellBytes)
-      entry.pointee.lanes[index] = UInt16(lane)
+      tricolor_store_index(entry.pointee.lanes + index, UInt16(lane))
       return lane
     } catch {
       fatalError("tricolor: \(error)")

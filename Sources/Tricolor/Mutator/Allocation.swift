@@ -63,7 +63,7 @@ extension MutatorCore {
     if entry.shape == .fixed { return nil }
     let index = SizeClass.index(for: laneClass.cellBytes)
     for larger in stride(from: index + 1, to: min(index + 9, SizeClass.count), by: 1) {
-      let lane = Int(entry.lanes[larger])
+      let lane = LayoutTable.knownLane(of: laneClass.layout, sizeClass: larger)
       if lane != 0, let cell = takeCell(lane, LayoutTable.laneClasses[lane]) { return cell }
     }
     guard laneClass.blocksPerRun * Geometry.blockBytes > 2 * laneClass.cellBytes else { return nil }
