@@ -5,8 +5,9 @@
 // when a whole cycle has not made room, or the collector has used its share of CPU, does the heap grow past a soft limit.
 // Under a hard limit it throws instead.
 //
-// A limit below what lives cannot be met, and two cycles for every block would stop the program. So each time that cycles have made no
-// room, the heap may overdraw the limit by twice as much as the time before, a 32nd of its size at most, until the next try.
+// A limit below what lives cannot be met, and two cycles for every block would stop the program. So where the last cycle has left more
+// alive than the limit has room for, the heap may overdraw it by twice as much as the time before, a 32nd of its size at most,
+// until the next try.
 
 import Synchronization
 import TricolorPlatform
@@ -78,9 +79,16 @@ extension HeapCore {
       }
     }
     try refuseAtHardLimit(bytes)
-    state.pointee.overdraft.grant(
-      heapBytes: state.pointee.blocks.usedBlocks.load(ordering: .relaxed) * Geometry.blockBytes)
+    if isBelowLive { state.pointee.overdraft.grant(heapBytes: usedBytes) }
     return nil
+  }
+
+  private var usedBytes: Int { state.pointee.blocks.usedBlocks.load(ordering: .relaxed) * Geometry.blockBytes }
+
+  /// Whether what the last cycle has left alive, and what is not ours, exceed the limit already.
+  private var isBelowLive: Bool {
+    let live = state.pointee.pacing.markedLive.load(ordering: .relaxed)
+    return live > roomUnderLimit + usedBytes
   }
 
   /// Takes `bytes` from what the heap may overdraw its limit by. Never past a hard limit.
