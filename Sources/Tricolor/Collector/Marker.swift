@@ -40,6 +40,11 @@ struct Marker {
   /// Objects that stay in the queue, so that their lines have the time to come.
   static let distance = 16
   static let queueSize = 64
+  /// How often a marker looks whether others are hungry. At every batch, two markers hand a few edges to and fro, and with them the
+  /// lines of their marks: 31 ns an object instead of 14 (4 M objects in allocation order).
+  static let batchesBetweenShares = 16
+  /// Entries that a stack must have for half of them to be handed on.
+  static let worthSharing = 128
   /// Array references scanned before the rest of the array goes back on the stack.
   static let arrayPiece = 512
   /// Entries a single object may push without a check.
@@ -250,7 +255,8 @@ struct Marker {
     }
     self.top = top
     window.head = head
-    shareIfWanted()
+    window.batches &+= 1
+    if window.batches & (Marker.batchesBetweenShares &- 1) == 0 { shareIfWanted() }
   }
 
   @inline(__always) private mutating func scanElsewhere(_ object: UInt, _ word: UInt64, _ window: inout Window) {
@@ -271,6 +277,7 @@ struct Marker {
     let gathers: Bool
     var head = 0
     var tail = 0
+    var batches = 0
     var left: Int
     var objects = 0
     var leafBytes = 0
@@ -510,7 +517,7 @@ struct Marker {
   }
 
   @inline(never) private mutating func share() {
-    if top - floor >= 64 { _ = giveOlderHalf() }
+    if top - floor >= Marker.worthSharing { _ = giveOlderHalf() }
   }
 
   /// Pools the older half of the stack and goes on with the younger one in a chunk of its own; false when there is none to be had.
