@@ -40,8 +40,8 @@ struct Marker {
   /// Objects that stay in the queue, so that their lines have the time to come.
   static let distance = 16
   static let queueSize = 64
-  /// How often a marker looks whether others are hungry. At every batch, two markers hand a few edges to and fro, and with them the
-  /// lines of their marks: 31 ns an object instead of 14 (4 M objects in allocation order).
+  /// After how many batches a marker looks whether others are hungry. At each one, two markers hand a few edges to and fro, and with
+  /// them the lines of their marks: 56 ns of CPU an object instead of 43 to 49 (docs/decisions.md, "Marking in batches").
   static let batchesBetweenShares = 16
   /// Entries that a stack must have for half of them to be handed on.
   static let worthSharing = 128
