@@ -1,10 +1,11 @@
 // Marking: the loop that turns grey edges into marked, scanned objects.
 //
-// Edges come off a LIFO stack 32 at a time. First their mark words are prefetched; then each mark is tested, and set if it was clear:
-// that is an object to be scanned, whose first line is prefetched and which enters a FIFO queue; then the queue is scanned but
-// for its newest 16, whose lines have yet to come. So memory is asked for objects once each and not once an edge. Prefetching in FIFO
-// order is Cher, Hosking and Vijaykumar's (ASPLOS 2004); three short loops, because one loop over everything has more to
-// keep than there are registers. What an object holds comes from its block's scan word; leaves are counted and never touched.
+// Edges come off a LIFO stack 32 at a time. Those whose mark is set are dropped first, without a branch; of the others the mark words are
+// asked for, for writing; then each is marked, which makes it an object to be scanned, whose first line is prefetched and which enters
+// a FIFO queue; then the queue is scanned but for its newest 16, whose lines have yet to come. So memory is asked for objects
+// once each and not once an edge. Prefetching in FIFO order is Cher, Hosking and Vijaykumar's (ASPLOS 2004); short loops, because
+// one loop over everything has more to keep than there are registers. What an object holds comes from its block's scan
+// word; leaves are counted and never touched.
 //
 // Marks of one mark word (1 KiB of cells) are gathered in a register and written when a mark of another word comes: objects that lie
 // beside each other cost one locked instruction together. Another marker may meanwhile mark the same object; whoever writes second
@@ -51,9 +52,6 @@ struct Marker {
   static let slack = 64
 
   private let map = addressMap
-  private let base: UInt
-  private let markBits: UnsafeMutablePointer<UInt64>
-  private let scanWords: UnsafeMutablePointer<UInt64>
   private let heap: HeapCore
   private var chunk: UnsafeMutablePointer<GreyChunk>
   private var floor: UnsafeMutablePointer<UInt>
@@ -78,9 +76,6 @@ struct Marker {
     self.heap = heap
     self.chunk = chunk
     looksUpKeys = heap.state.pointee.grey.looksUpKeys
-    base = map.base
-    markBits = map.markBits
-    scanWords = map.scanWords
     floor = GreyChunk.entries(chunk)
     ceiling = floor + GreyChunk.capacity
     top = floor + chunk.pointee.count
@@ -330,8 +325,8 @@ struct Marker {
   }
 
   @inline(never) private mutating func uncount(_ others: UInt64, _ address: UInt) {
-    let firstGranule = (address &- UInt(bitPattern: markBits)) << 3
-    let word = scanWords[Int(firstGranule >> (Geometry.blockShift - Geometry.granuleShift))]
+    let index = Int(address &- UInt(bitPattern: map.markBits)) / MemoryLayout<UInt64>.stride
+    let word = map.scanWords[index / Geometry.bitmapWordsPerBlock]
     tally.objects &-= others.nonzeroBitCount
     tally.bytes &-= others.nonzeroBitCount &* ScanWord.bytes(word)
   }

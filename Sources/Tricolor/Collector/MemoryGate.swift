@@ -55,8 +55,7 @@ extension HeapCore {
   var roomUnderLimit: Int {
     let limit = min(
       state.pointee.pacing.limit.load(ordering: .relaxed), state.pointee.pacing.hardLimit.load(ordering: .relaxed))
-    if limit == Int.max { return Int.max }
-    return limit - ownResidentBytes - state.pointee.pacing.foreignBytes.load(ordering: .relaxed)
+    return room(under: limit)
   }
 
   /// Tries to make room for `bytes`. A block of the wanted lane if the sweep found one; nil when the caller may take fresh memory,
@@ -83,8 +82,6 @@ extension HeapCore {
     return nil
   }
 
-  private var usedBytes: Int { state.pointee.blocks.usedBlocks.load(ordering: .relaxed) * Geometry.blockBytes }
-
   /// Whether what the last cycle has left alive, and what is not ours, exceed the limit already.
   private var isBelowLive: Bool {
     let live = state.pointee.pacing.markedLive.load(ordering: .relaxed)
@@ -109,10 +106,12 @@ extension HeapCore {
   }
 
   /// Bytes up to the hard limit, `Int.max` without one.
-  private var hardRoom: Int {
-    let hard = state.pointee.pacing.hardLimit.load(ordering: .relaxed)
-    if hard == Int.max { return Int.max }
-    return hard - ownResidentBytes - state.pointee.pacing.foreignBytes.load(ordering: .relaxed)
+  private var hardRoom: Int { room(under: state.pointee.pacing.hardLimit.load(ordering: .relaxed)) }
+
+  /// Bytes from what the process is estimated to use up to `limit`, `Int.max` where that is none.
+  private func room(under limit: Int) -> Int {
+    if limit == Int.max { return Int.max }
+    return limit - ownResidentBytes - state.pointee.pacing.foreignBytes.load(ordering: .relaxed)
   }
 
   private func refuseAtHardLimit(_ bytes: Int) throws(OutOfMemory) {

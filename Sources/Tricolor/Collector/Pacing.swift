@@ -91,8 +91,7 @@ extension PacingState {
     lock.lock()
     defer { lock.unlock() }
     read(heap)
-    let used = heap.state.pointee.blocks.usedBlocks.load(ordering: .relaxed)
-    lastInUse.store(used * Geometry.blockBytes + heap.externalBytes, ordering: .relaxed)
+    lastInUse.store(heap.usedBytes + heap.externalBytes, ordering: .relaxed)
     lastGoal.store(Int(clamping: pacer.heapGoal()), ordering: .relaxed)
     // Wall time of assists on more threads than processors can exceed what there is: the share is kept below one.
     let available = Double(durationNanoseconds) * heap.state.pointee.processors
@@ -144,7 +143,7 @@ extension HeapCore {
   /// The heap's own memory, in the terms of Go's limit arithmetic.
   func memoryReading(foreign: Int) -> MemoryReading {
     let held = state.pointee.blocks.heldBlocks.load(ordering: .relaxed) * Geometry.blockBytes
-    let used = state.pointee.blocks.usedBlocks.load(ordering: .relaxed) * Geometry.blockBytes
+    let used = usedBytes
     let live = state.pointee.liveBytes.load(ordering: .relaxed)
     let garbage = state.pointee.unsweptGarbage.load(ordering: .relaxed)
     return MemoryReading(
@@ -161,6 +160,9 @@ extension HeapCore {
     return blocks * Geometry.sideBytesPerBlock + mutators * 32 * 1024
       + state.pointee.grey.mappedBytes.load(ordering: .relaxed)
   }
+
+  /// Bytes of all blocks in use.
+  var usedBytes: Int { state.pointee.blocks.usedBlocks.load(ordering: .relaxed) * Geometry.blockBytes }
 
   /// Bytes outside the heap that its objects keep.
   var externalBytes: Int { state.pointee.cleanups.externalBytes.load(ordering: .relaxed) }
