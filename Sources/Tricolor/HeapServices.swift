@@ -94,6 +94,7 @@ extension HeapCore {
       .periodic: counters.pointee.statistics.periodicCycles.load(ordering: .relaxed),
     ]
     result.cycles = result.cyclesByCause.values.reduce(0, +)
+    result.youngCycles = counters.pointee.statistics.youngCycles.load(ordering: .relaxed)
     readTimes(&result)
     readMemory(&result, services)
     return result

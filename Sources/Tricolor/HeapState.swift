@@ -27,6 +27,10 @@ struct HeapState: ~Copyable {
   let stopping = Atomic<Bool>(false)
   /// Whether a test has damaged the heap: it runs no cycle by itself any more, which would follow a wild reference.
   let isDamaged = Atomic<Bool>(false)
+  /// Whether mutators remember stores (YoungCycle.swift); changes only before a cycle's first handshake.
+  let remembers = Atomic<Bool>(false)
+  /// Bytes of marked cells that were old, in blocks swept since the last handshake of the last full cycle.
+  let survivedBytes = Atomic<Int>(0)
   /// Wakes the collector thread; a handshake answered; a held thread released; a cycle ended; work for other markers.
   let wakeCollector = FutexEvent()
   let answers = FutexEvent()

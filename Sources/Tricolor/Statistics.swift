@@ -97,6 +97,8 @@ public struct HeapStatistics: Sendable {
   /// Finished cycles by cause, and in all.
   public var cyclesByCause: [CycleCause: Int] = [:]
   public var cycles = 0
+  /// Cycles that marked only what was allocated since the one before: part of `cycles`.
+  public var youngCycles = 0
   public var cpu = CollectorCPU()
   /// Every interval in which the collector held a mutator (handshake work), by wall clock and by the thread's CPU time.
   public var holds = DurationDistribution()
@@ -153,6 +155,7 @@ struct StatisticsCounters: ~Copyable {
   let failedReleases = Atomic<Int>(0)
   let attachedMutators = Atomic<Int>(0)
   let growthCycles = Atomic<Int>(0)
+  let youngCycles = Atomic<Int>(0)
   let limitCycles = Atomic<Int>(0)
   let forcedCycles = Atomic<Int>(0)
   let periodicCycles = Atomic<Int>(0)

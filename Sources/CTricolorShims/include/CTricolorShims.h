@@ -16,7 +16,7 @@ extern "C" {
 // entering and leaving a heap, so a plain load is sound (docs/protocol.md, "Flags"). `initial-exec` makes it one
 // fs-relative load in an executable and in a shared library alike.
 typedef struct {
-  uint8_t barrier;        // 0 off; bit 0 deletion half; bit 1 insertion half: the OR over all heaps this thread is inside
+  uint8_t barrier;        // 0 off; bit 0 deletion half; bit 1 insertion half; bit 2 cards: the OR over all heaps this thread is inside
   void *_Nullable mutators;   // first of the thread's mutator records, one for each heap it has entered
   uintptr_t stack_base;       // highest address of the thread's stack, cached at first attach
 } tricolor_thread_t;
@@ -54,6 +54,10 @@ static inline void tricolor_store_word(uintptr_t address, uintptr_t value) {
 }
 static inline uint64_t tricolor_load_bits(const uint64_t *_Nonnull word) {
   return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+static inline uint8_t tricolor_load_byte(const uint8_t *_Nonnull place) { return __atomic_load_n(place, __ATOMIC_RELAXED); }
+static inline void tricolor_store_byte(uint8_t *_Nonnull place, uint8_t value) {
+  __atomic_store_n(place, value, __ATOMIC_RELAXED);
 }
 // An index that is stored once what it names is complete.
 static inline uint16_t tricolor_load_index(const uint16_t *_Nonnull place) { return __atomic_load_n(place, __ATOMIC_ACQUIRE); }

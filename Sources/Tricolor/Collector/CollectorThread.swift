@@ -18,8 +18,8 @@ extension HeapCore {
     while !state.pointee.stopping.load(ordering: .acquiring) {
       let seen = state.pointee.wakeCollector.current()
       serveVerifications()
-      if let cause = takeRequest() {
-        runCycle(cause: cause)
+      if let (cause, mayBeYoung) = takeRequest() {
+        runCycle(cause: cause, mayBeYoung: mayBeYoung)
         lastCycle = Clock.monotonic()
         continue
       }
@@ -30,17 +30,19 @@ extension HeapCore {
     }
   }
 
-  /// The most urgent cause asked for, clearing all: one cycle serves every request made before it began.
-  private func takeRequest() -> CycleCause? {
+  /// The most urgent cause asked for, clearing all: one cycle serves every request made before it began. Only where heap growth or a
+  /// test of young cycles asks may it be a young one.
+  private func takeRequest() -> (CycleCause, mayBeYoung: Bool)? {
     let bits = state.pointee.wanted.exchange(0, ordering: .acquiringAndReleasing)
     if bits == 0 { return nil }
-    if bits & (1 << CycleCause.forced.rawValue) != 0 { return .forced }
-    if bits & (1 << CycleCause.limit.rawValue) != 0 { return .limit }
-    if bits & (1 << CycleCause.periodic.rawValue) != 0 { return .periodic }
+    if bits & (1 << CycleCause.forced.rawValue) != 0 { return (.forced, false) }
+    if bits & HeapCore.wantsYoung != 0 { return (.forced, true) }
+    if bits & (1 << CycleCause.limit.rawValue) != 0 { return (.limit, false) }
+    if bits & (1 << CycleCause.periodic.rawValue) != 0 { return (.periodic, false) }
     // Growth may have been reported while the last cycle began; what it freed counts.
     let live = state.pointee.liveBytes.load(ordering: .relaxed)
     if live < state.pointee.trigger.load(ordering: .relaxed) { return nil }
-    return state.pointee.pacing.goalIsLimited.load(ordering: .relaxed) ? .limit : .growth
+    return (state.pointee.pacing.goalIsLimited.load(ordering: .relaxed) ? .limit : .growth, true)
   }
 
   // MARK: Memory

@@ -69,21 +69,31 @@ public enum CycleCause: UInt32, Sendable, CaseIterable {
 
 extension HeapCore {
   /// Asks the collector thread for a cycle; returns at once. Several requests before it begins make one cycle.
-  func requestCycle(_ cause: CycleCause) {
-    let bit: UInt32 = 1 << cause.rawValue
+  func requestCycle(_ cause: CycleCause) { request(1 << cause.rawValue) }
+
+  /// The request for a forced cycle that may be a young one, beside the bits of the causes.
+  static let wantsYoung: UInt32 = 1 << 31
+
+  func request(_ bit: UInt32) {
     if state.pointee.wanted.load(ordering: .relaxed) & bit != 0 { return }
     let before = state.pointee.wanted.bitwiseOr(bit, ordering: .acquiringAndReleasing).oldValue
     if before & bit == 0 { state.pointee.wakeCollector.signalAll() }
   }
 
   /// Runs one cycle from idle to idle. Only the collector thread calls this.
-  func runCycle(cause: CycleCause) {
+  func runCycle(cause: CycleCause, mayBeYoung: Bool) {
     finishSweep()
-    var record = CycleRecord(number: state.pointee.cycle.wrappingAdd(1, ordering: .relaxed).newValue, cause: cause)
+    let remembers = state.pointee.pacing.generations.remembers
+    let remembered = state.pointee.remembers.exchange(remembers, ordering: .relaxed)
+    var record = CycleRecord(
+      number: state.pointee.cycle.wrappingAdd(1, ordering: .relaxed).newValue, cause: cause,
+      isYoung: mayBeYoung && state.pointee.pacing.nextIsYoung, remembered: remembers)
     beginMarking(&record)
+    if remembers || remembered { visitCards(&record) }
     markUntilQuiet(&record)
     endMarking(&record)
     finishSweep()
+    if !record.isYoung { noteSurvivors(record) }
     state.pointee.grey.trim()
     settleMemory(&record)
     if state.pointee.verifiesHeap { verifyOrEnd() }
@@ -98,10 +108,11 @@ extension HeapCore {
     record.begin(self)
     state.pointee.grey.looksUpKeys = false
     state.pointee.grey.prepare(chunks: 2 + 2 * state.pointee.mutatorCount.load(ordering: .relaxed))
-    state.pointee.pacing.startCycle(self)
+    state.pointee.pacing.startCycle(self, isYoung: record.isYoung)
     state.pointee.phase.store(Phase.arming.rawValue, ordering: .sequentiallyConsistent)
     shakeHands(.arm)
     if !Mutation.noSettle.isOn { shakeHands(.settle) }
+    if record.isYoung { markOld() }
     state.pointee.phase.store(Phase.rootScanning.rawValue, ordering: .sequentiallyConsistent)
     shakeHands(.roots)
     scanRoots()

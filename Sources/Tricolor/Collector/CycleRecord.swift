@@ -8,6 +8,8 @@ public struct CycleEvent: Sendable {
   /// Number of the cycle, from 1.
   public let number: Int
   public let cause: CycleCause
+  /// Whether only what was allocated since the last cycle was marked; all else counts as alive.
+  public let isYoung: Bool
   /// Nanoseconds since the heap was made.
   public let startedAt: UInt64
   public let durationNanoseconds: UInt64
@@ -27,6 +29,9 @@ public struct CycleEvent: Sendable {
 struct CycleRecord {
   let number: Int
   let cause: CycleCause
+  let isYoung: Bool
+  /// Whether mutators have remembered stores from their answer to `arm` on.
+  let remembered: Bool
   var started: UInt64 = 0
   var markingStarted: UInt64 = 0
   var markingEnded: UInt64 = 0
@@ -35,6 +40,7 @@ struct CycleRecord {
   var liveAtStart = 0
   var liveAtEnd = 0
   var marked = 0
+  var markedInHeap = 0
   var goal = 0
   var stackBytes = 0
   var backgroundNanoseconds: UInt64 = 0
@@ -44,9 +50,11 @@ struct CycleRecord {
   /// What re-marking found, under `GODEBUG=gccheckmark=1`.
   var comparison: MarkComparison? = nil
 
-  init(number: Int, cause: CycleCause) {
+  init(number: Int, cause: CycleCause, isYoung: Bool, remembered: Bool) {
     self.number = number
     self.cause = cause
+    self.isYoung = isYoung
+    self.remembered = remembered
   }
 
   mutating func begin(_ heap: HeapCore) {
@@ -58,22 +66,20 @@ struct CycleRecord {
 }
 
 extension HeapCore {
-  /// Closes the pacer's cycle: what lives is what was marked and what was allocated black.
+  /// Closes the pacer's cycle: what lives is what was marked and what was allocated black, and after a young cycle what lived before.
   func endPacing(_ record: inout CycleRecord) {
     let state = self.state
     record.liveAtEnd = state.pointee.liveBytes.load(ordering: .relaxed)
-    record.marked =
+    record.markedInHeap =
       state.pointee.pacing.cycleMarkedBytes.load(ordering: .relaxed)
-      + state.pointee.blackBytes.load(ordering: .relaxed) + externalBytes
+      + state.pointee.blackBytes.load(ordering: .relaxed) + (record.isYoung ? state.pointee.pacing.markedInHeap : 0)
+    record.marked = record.markedInHeap + externalBytes
     record.stackBytes = state.pointee.statistics.scannedStackBytes.load(ordering: .relaxed)
     record.idleNanoseconds = state.pointee.statistics.idle.load(ordering: .relaxed) - record.idleAtStart
     record.assistNanoseconds = state.pointee.pacing.assistNanoseconds.load(ordering: .relaxed)
     let garbage = max(0, record.liveAtEnd - record.marked)
     state.pointee.unsweptGarbage.store(garbage, ordering: .relaxed)
-    state.pointee.pacing.endCycle(
-      self, durationNanoseconds: record.markingEnded - record.markingStarted,
-      backgroundNanoseconds: record.backgroundNanoseconds,
-      idleNanoseconds: record.idleNanoseconds, marked: record.marked, garbage: garbage)
+    state.pointee.pacing.endCycle(self, record, garbage: garbage)
     state.pointee.statistics.markNanoseconds.wrappingAdd(
       record.backgroundNanoseconds + record.idleNanoseconds + record.assistNanoseconds, ordering: .relaxed)
   }
@@ -81,6 +87,7 @@ extension HeapCore {
   /// Counts the cycle and tells whoever listens.
   func report(_ record: CycleRecord) {
     let state = self.state
+    if record.isYoung { state.pointee.statistics.youngCycles.wrappingAdd(1, ordering: .relaxed) }
     switch record.cause {
     case .growth: state.pointee.statistics.growthCycles.wrappingAdd(1, ordering: .relaxed)
     case .limit: state.pointee.statistics.limitCycles.wrappingAdd(1, ordering: .relaxed)
@@ -94,7 +101,7 @@ extension HeapCore {
   private func event(_ record: CycleRecord) -> CycleEvent {
     let limit = state.pointee.pacing.limit.load(ordering: .relaxed)
     return CycleEvent(
-      number: record.number, cause: record.cause, startedAt: record.started - state.pointee.startTime,
+      number: record.number, cause: record.cause, isYoung: record.isYoung, startedAt: record.started - state.pointee.startTime,
       durationNanoseconds: record.markingEnded - record.started, liveAtStart: record.liveAtStart,
       liveAtEnd: record.liveAtEnd, markedBytes: record.marked, goalBytes: record.goal,
       limitBytes: limit == Int.max ? nil : limit,
@@ -106,7 +113,7 @@ extension HeapCore {
 
 /// `GODEBUG=gctrace=1`: one line a cycle on standard error, in Go's format, so that tools that read Go's lines read these. What Go
 /// calls its two pauses is here the time from the request to the last answer of the opening and of the closing handshakes; no
-/// thread is stopped for that long. After Go's fields: the cause, where Go would print only "(forced)".
+/// thread is stopped for that long. After Go's fields: the cause, where Go would print only "(forced)", and whether the cycle was young.
 enum GCTrace {
   static func write(_ record: CycleRecord, _ heap: HeapCore) {
     let state = heap.state
@@ -134,9 +141,10 @@ enum GCTrace {
     case .forced: cause = " (forced)"
     case .periodic: cause = " (periodic)"
     }
+    let kind = record.isYoung ? " (young)" : ""
     let comparison = record.comparison.map { ", \($0)" } ?? ""
     let line =
-      "gc \(record.number) @\(seconds)s \(percent)%: \(clock), \(cpu), \(sizes), \(Int(state.pointee.processors)) P\(cause)\(comparison)\n"
+      "gc \(record.number) @\(seconds)s \(percent)%: \(clock), \(cpu), \(sizes), \(Int(state.pointee.processors)) P\(cause)\(kind)\(comparison)\n"
     StandardError.write(line)
   }
 

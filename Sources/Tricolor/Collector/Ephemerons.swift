@@ -201,7 +201,7 @@ extension MutatorCore {
   func loadWeak(_ slot: UInt) -> UInt {
     let word = tricolor_load_word(slot)
     Delay.point()
-    if word == 0 || state.pointee.barrierMode == BarrierMode.off || addressMap.isMarked(word) { return word }
+    if word == 0 || state.pointee.barrierMode & BarrierMode.recording == 0 || addressMap.isMarked(word) { return word }
     return heap.loadWeakSlowly(slot)
   }
 }

@@ -162,6 +162,15 @@ struct GreyPool: ~Copyable {
     return takeEmpty()
   }
 
+  /// Becomes active without work, to find some; nil when the system gives no memory.
+  mutating func enterEmpty() -> UnsafeMutablePointer<GreyChunk>? {
+    lock.lock()
+    defer { lock.unlock() }
+    guard let chunk = takeEmpty() else { return nil }
+    active += 1
+    return chunk
+  }
+
   /// Adds what a barrier buffer, a stack or the roots held, if anything. Notes that grey work was found.
   mutating func add(_ chunk: UnsafeMutablePointer<GreyChunk>?) {
     guard let chunk else { return }

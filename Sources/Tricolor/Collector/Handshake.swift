@@ -133,18 +133,18 @@ extension MutatorCore {
     switch handshake {
     case .none, .settle, .hold: break
     case .arm:
-      state.pointee.barrierMode = BarrierMode.deletion | BarrierMode.insertion
+      state.pointee.barrierMode = BarrierMode.recording | heap.rememberModeInCycle
       if Mutation.blackTooEarly.isOn { blackenOpenRuns() }
     case .roots:
       if stackPointer != 0 {
         heap.scanStack(from: stackPointer, to: state.pointee.stackBase)
       }
       blackenOpenRuns()
-      state.pointee.barrierMode = BarrierMode.deletion
+      state.pointee.barrierMode = BarrierMode.deletion | heap.rememberModeInCycle
     case .finish:
       if !Mutation.noFlushAtFinish.isOn { flushBuffer() }
     case .sweep:
-      state.pointee.barrierMode = BarrierMode.off
+      state.pointee.barrierMode = heap.rememberMode
       state.pointee.bufferCount = 0
       closeAllRuns()
       state.pointee.allocatesBlack = false

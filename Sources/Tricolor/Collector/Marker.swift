@@ -106,6 +106,43 @@ struct Marker {
     leave()
   }
 
+  /// Scans an object once more that is marked and was counted before: the slots on `card` of an array, the whole of any other, unless
+  /// that was done a moment ago (`again`). What it finds stays on the stack.
+  mutating func rescan(_ object: UInt, card: Range<UInt>, again: Bool) {
+    let (objects, bytes) = (tally.objects, tally.bytes)
+    let word = map.scanWords[map.block(of: object)]
+    if ScanWord.kind(word) == ScanWord.references || ScanWord.kind(word) == ScanWord.described && isArray(object) {
+      rescanArray(object, card)
+    } else if !again {
+      scan(object, word)
+    }
+    (tally.objects, tally.bytes) = (objects, bytes)
+  }
+
+  private func isArray(_ object: UInt) -> Bool {
+    let shape = describe(object).0
+    return shape == .references || shape == .elements
+  }
+
+  /// Scans those elements of an array that `card` touches.
+  private mutating func rescanArray(_ object: UInt, _ card: Range<UInt>) {
+    let (shape, entry, room) = describe(object)
+    let count = min(Int(tricolor_load_word(object)), room)
+    let (offset, stride): (UInt, UInt) = shape == .references ? (8, 8) : (16, UInt(entry.bytes))
+    let start = object + offset
+    let first = card.lowerBound <= start ? 0 : min(count, Int((card.lowerBound - start) / stride))
+    let last = card.upperBound <= start ? 0 : min(count, Int((card.upperBound - 1 - start) / stride) + 1)
+    tally.work += (last - first) * Int(stride)
+    if shape == .references { return pushWords(of: object, first..<last) }
+    for i in first..<last { scanFields(of: start + UInt(i) * stride, entry) }
+  }
+
+  /// What the marker has done so far, for whoever gives it work bit by bit.
+  var work: Int { tally.work }
+
+  /// Leaves the pool with what is on the stack.
+  mutating func finish() { leave() }
+
   /// Calls `body` with room for the queue.
   @inline(__always) private mutating func withQueue(_ body: (inout Marker, UnsafeMutablePointer<UInt>) -> Void) {
     withUnsafeTemporaryAllocation(of: UInt.self, capacity: Marker.queueSize + Marker.batch) {

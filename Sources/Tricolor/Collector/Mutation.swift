@@ -50,6 +50,12 @@ enum Mutation: String, CaseIterable {
   case droppedRootNotShaded = "DROPPED_ROOT_NOT_SHADED"
   /// A marker that leaves does not write the marks it has gathered.
   case gatheredMarksLost = "GATHERED_MARKS_LOST"
+  /// Stores dirty no card.
+  case cardNotDirtied = "CARD_NOT_DIRTIED"
+  /// A mutator dirties no cards from its answer to `arm` until its answer to `sweep`.
+  case rememberedFromSweepOn = "REMEMBERED_FROM_SWEEP_ON"
+  /// Objects allocated black while others allocate white already are not remembered.
+  case blackRunNotDirtied = "BLACK_RUN_NOT_DIRTIED"
   /// What others have marked pays for nobody's allocation.
   case assistCreditLost = "ASSIST_CREDIT_LOST"
 

@@ -32,9 +32,7 @@ extension HeapCore {
     let cpu = Clock.threadCPU()
     var marker = Marker(self, holding: chunk)
     marker.runOverMarkedObjects()
-    let busy = Clock.threadCPU() - cpu
-    record.backgroundNanoseconds += busy
-    state.pointee.statistics.background.wrappingAdd(busy, ordering: .relaxed)
+    noteBackground(Clock.threadCPU() - cpu, &record)
   }
 
   /// Calls `body` with every marked object that may hold references. Objects marked meanwhile may or may not be among them.

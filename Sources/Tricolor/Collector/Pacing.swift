@@ -16,6 +16,7 @@ struct PacingState: ~Copyable {
   let scanWork = Atomic<Int>(0)
   let credit = Atomic<Int>(0)
   let cycleMarkedBytes = Atomic<Int>(0)
+  let cycleMarkedObjects = Atomic<Int>(0)
   let assistNanoseconds = Atomic<UInt64>(0)
   /// `Pacer.assistWorkPerByte`, as bits.
   let ratioBits = Atomic<UInt64>(0)
@@ -29,6 +30,14 @@ struct PacingState: ~Copyable {
   let foreignBytes = Atomic<Int>(0)
   /// What the last cycle left alive.
   let markedLive = Atomic<Int>(0)
+  /// Which cycle is to be young, whether the next one is, and whether this one is. The collector thread's, but for the first, which
+  /// the lock guards.
+  var generations: GenerationPolicy
+  var nextIsYoung = false
+  var cycleIsYoung = false
+  /// The part of `markedLive` that lies in the heap, and the part of that which is to be scanned.
+  var markedInHeap = 0
+  var scannableMarked = 0
   /// Block bytes in use and the goal at the end of the last cycle: what the scavenger measures against.
   let lastInUse = Atomic<Int>(0)
   let lastGoal = Atomic<Int>(Int.max)
@@ -40,6 +49,7 @@ struct PacingState: ~Copyable {
     pacer = Pacer(
       gcPercent: Int32(clamping: settings.gcPercent ?? -1), memoryLimit: Int64.max, heapMinimum: settings.minimumHeap)
     limiter = CPULimiter(capPercent: settings.gcCPULimit)
+    generations = GenerationPolicy(mode: settings.youngCycles)
   }
 }
 
@@ -48,12 +58,14 @@ extension PacingState {
   var assistWorkPerByte: Double { Double(bitPattern: ratioBits.load(ordering: .relaxed)) }
 
   /// A cycle begins: what was live then is what marking will find at most.
-  mutating func startCycle(_ heap: HeapCore) {
+  mutating func startCycle(_ heap: HeapCore, isYoung: Bool) {
     lock.lock()
     defer { lock.unlock() }
+    cycleIsYoung = isYoung
     scanWork.store(0, ordering: .relaxed)
     credit.store(0, ordering: .relaxed)
     cycleMarkedBytes.store(0, ordering: .relaxed)
+    cycleMarkedObjects.store(0, ordering: .relaxed)
     assistNanoseconds.store(0, ordering: .relaxed)
     heap.state.pointee.blackBytes.store(0, ordering: .relaxed)
     heap.state.pointee.statistics.scannedStackBytes.store(0, ordering: .relaxed)
@@ -65,7 +77,8 @@ extension PacingState {
   /// The counters of the running heap, into the pacer. The lock is held.
   mutating func read(_ heap: HeapCore) {
     pacer.heapLive = UInt64(max(0, heap.state.pointee.liveBytes.load(ordering: .relaxed)))
-    pacer.heapScan = UInt64(max(0, heap.state.pointee.scannableBytes.load(ordering: .relaxed)))
+    let scannable = heap.state.pointee.scannableBytes.load(ordering: .relaxed)
+    pacer.heapScan = UInt64(max(0, scannable - (cycleIsYoung ? scannableMarked : 0)))
     pacer.heapScanWork = UInt64(max(0, scanWork.load(ordering: .relaxed)))
     let stacks = UInt64(max(0, heap.state.pointee.statistics.scannedStackBytes.load(ordering: .relaxed)))
     pacer.stackScanWork = stacks
@@ -84,33 +97,61 @@ extension PacingState {
   }
 
   /// The cycle's marking is over.
-  mutating func endCycle(
-    _ heap: HeapCore, durationNanoseconds: UInt64, backgroundNanoseconds: UInt64, idleNanoseconds: UInt64, marked: Int,
-    garbage: Int
-  ) {
+  mutating func endCycle(_ heap: HeapCore, _ record: CycleRecord, garbage: Int) {
     lock.lock()
     defer { lock.unlock() }
     read(heap)
     lastInUse.store(heap.usedBytes + heap.externalBytes, ordering: .relaxed)
     lastGoal.store(Int(clamping: pacer.heapGoal()), ordering: .relaxed)
     // Wall time of assists on more threads than processors can exceed what there is: the share is kept below one.
-    let available = Double(durationNanoseconds) * heap.state.pointee.processors
-    let background = min(0.5, Double(backgroundNanoseconds) / max(1, available))
+    let duration = record.markingEnded - record.markingStarted
+    let available = Double(duration) * heap.state.pointee.processors
+    let background = min(0.5, Double(record.backgroundNanoseconds) / max(1, available))
     let assists = min(Double(assistNanoseconds.load(ordering: .relaxed)), available * (0.95 - background))
     pacer.endCycle(
-      durationNanoseconds: Int64(durationNanoseconds), processors: heap.state.pointee.processors,
-      assistNanoseconds: Int64(assists), idleNanoseconds: Int64(idleNanoseconds),
+      durationNanoseconds: Int64(duration), processors: heap.state.pointee.processors,
+      assistNanoseconds: Int64(assists), idleNanoseconds: Int64(record.idleNanoseconds),
       backgroundUtilization: background)
-    pacer.resetLive(bytesMarked: UInt64(marked))
+    let allocated = max(0, record.liveAtEnd - markedLive.load(ordering: .relaxed))
+    pacer.resetLive(bytesMarked: UInt64(record.marked))
     heap.state.pointee.liveBytes.wrappingSubtract(garbage, ordering: .relaxed)
-    markedLive.store(marked, ordering: .relaxed)
-    heap.state.pointee.scannableBytes.store(Int(pacer.heapScan), ordering: .relaxed)
+    markedLive.store(record.marked, ordering: .relaxed)
+    markedInHeap = record.markedInHeap
+    scannableMarked = Int(pacer.heapScan) + (record.isYoung ? scannableMarked : 0)
+    heap.state.pointee.scannableBytes.store(scannableMarked, ordering: .relaxed)
+    chooseNext(record, allocated: UInt64(allocated))
     pacer.commit(sweepDone: true)
     publish(heap)
+  }
+
+  /// Decides what the next cycle will be, and tells the pacer.
+  private mutating func chooseNext(_ record: CycleRecord, allocated: UInt64) {
+    let work = pacer.lastHeapScan
+    let objects = UInt64(max(0, cycleMarkedObjects.load(ordering: .relaxed)))
+    generations.note(
+      GenerationPolicy.Cycle(
+        isYoung: record.isYoung, work: work + objects * HeapCore.workOfObject + HeapCore.workOfAnyCycle, allocated: allocated,
+        marked: UInt64(record.marked), isChosen: record.cause != .forced && record.cause != .periodic))
+    let promoted = UInt64(max(0, record.marked - Int(generations.fullMarked)))
+    pacer.expect(promoted: promoted, scan: work)
+    pacer.commit(sweepDone: true)
+    nextIsYoung =
+      record.remembered && generations.nextIsYoung(marked: UInt64(record.marked), goal: pacer.heapGoal())
+    pacer.expect(promoted: promoted, scan: nextIsYoung ? expectedOfYoung(record, work) : UInt64(scannableMarked))
+  }
+
+  /// The work of a young cycle to come: that of the last one, or, after a full cycle, an eighth of that one's.
+  private func expectedOfYoung(_ record: CycleRecord, _ work: UInt64) -> UInt64 {
+    record.isYoung ? work : work / 8
   }
 }
 
 extension HeapCore {
+  /// What a cycle costs that scans nothing, in bytes scanned: handshakes, stacks and roots.
+  fileprivate static let workOfAnyCycle: UInt64 = 256 << 10
+  /// What marking an object costs before it is scanned: that of a leaf is 25 to 40 ns, a scanned byte half of one.
+  fileprivate static let workOfObject: UInt64 = 64
+
   var assistWorkPerByte: Double { state.pointee.pacing.assistWorkPerByte }
   var assistsAreOff: Bool { state.pointee.pacing.assistsOff.load(ordering: .relaxed) }
   var isPastGoal: Bool {

@@ -63,12 +63,15 @@ extension HeapCore {
     let first = block * Geometry.bitmapWordsPerBlock
     if state.pointee.clobbersFreeCells { clobberDeadCells(block) }
     var live = 0
+    var old = 0
     for word in first..<first + words {
       let bits = map.markBits[word]
       live += bits.nonzeroBitCount
+      old += (bits & map.allocationBits[word]).nonzeroBitCount
       map.allocationBits[word] = bits
       map.markBits[word] = 0
     }
+    state.pointee.survivedBytes.wrappingAdd(old * Int(descriptor.pointee.cellBytes), ordering: .relaxed)
     descriptor.pointee.frontier = isLarge ? descriptor.pointee.cellBytes : 0
     descriptor.pointee.needsZeroing = true
     descriptor.pointee.sweptEpoch = state.pointee.sweepEpoch.load(ordering: .relaxed)
@@ -108,6 +111,7 @@ extension HeapCore {
   /// Everything waits for the next sweep: called with the registry lock held, before the last handshake is posted.
   func beginSweepEpoch() {
     state.pointee.sweepPermitted.store(Mutation.sweepBeforeBarrierOff.isOn, ordering: .releasing)
+    state.pointee.survivedBytes.store(0, ordering: .relaxed)
     state.pointee.sweepEpoch.wrappingAdd(1, ordering: .acquiringAndReleasing)
     for lane in 1..<LayoutTable.laneCount {
       let lanePointer = state.pointee.lanes + lane

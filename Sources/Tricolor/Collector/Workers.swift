@@ -27,14 +27,19 @@ extension HeapCore {
       marked = true
     }
     let busy = Clock.threadCPU() - cpu
-    record.backgroundNanoseconds += busy
-    state.pointee.statistics.background.wrappingAdd(busy, ordering: .relaxed)
+    noteBackground(busy, &record)
     if state.pointee.grey.isQuiescent() { return }
     rest(afterBusy: marked ? busy : 0)
   }
 
+  /// Counts CPU time of the collector thread.
+  func noteBackground(_ nanoseconds: UInt64, _ record: inout CycleRecord) {
+    record.backgroundNanoseconds += nanoseconds
+    state.pointee.statistics.background.wrappingAdd(nanoseconds, ordering: .relaxed)
+  }
+
   /// Sleeps long enough to keep to the share, or until there is something to do.
-  private func rest(afterBusy busy: UInt64) {
+  func rest(afterBusy busy: UInt64) {
     let share = min(1, max(0.25 * state.pointee.processors, unusedProcessors))
     let pause = busy == 0 ? 1_000_000 : Int64(Double(busy) * (1 - share) / share)
     if pause <= 0 { return }
@@ -74,6 +79,7 @@ extension HeapCore {
     state.pointee.statistics.markedBytes.wrappingAdd(tally.bytes, ordering: .relaxed)
     state.pointee.statistics.markedObjects.wrappingAdd(tally.objects, ordering: .relaxed)
     state.pointee.pacing.cycleMarkedBytes.wrappingAdd(tally.bytes, ordering: .relaxed)
+    state.pointee.pacing.cycleMarkedObjects.wrappingAdd(tally.objects, ordering: .relaxed)
     state.pointee.pacing.scanWork.wrappingAdd(tally.work, ordering: .relaxed)
     state.pointee.pacing.credit.wrappingAdd(tally.work, ordering: .relaxed)
     revise()

@@ -25,7 +25,8 @@ extension HeapAudit {
   private func auditMode(_ mutator: MutatorCore) {
     let mode = mutator.state.pointee.barrierMode
     let black = mutator.state.pointee.allocatesBlack
-    let (wantedMode, wantedBlack) = moment == .idle ? (BarrierMode.off, false) : (BarrierMode.deletion, true)
+    let (recording, wantedBlack) = moment == .idle ? (BarrierMode.off, false) : (BarrierMode.deletion, true)
+    let wantedMode = recording | heap.rememberMode
     if mode != wantedMode { faults.add(.run, "\(name(of: mutator)) has barrier mode \(mode), not \(wantedMode)") }
     if black != wantedBlack { faults.add(.run, "\(name(of: mutator)) allocates \(black ? "black" : "white")") }
     let epoch = heap.state.pointee.sweepEpoch.load(ordering: .relaxed)

@@ -18,6 +18,8 @@ struct AddressMap {
   var allocationBits: UnsafeMutablePointer<UInt64>! = nil
   var descriptors: UnsafeMutablePointer<BlockDescriptor>! = nil
   var scanWords: UnsafeMutablePointer<UInt64>! = nil
+  /// A byte for each card, nonzero when it is dirty (CardTable.swift).
+  var cards: UnsafeMutablePointer<UInt8>! = nil
   /// The heap that owns each arena, nil while none does.
   var owners: UnsafeMutablePointer<UnsafeMutableRawPointer?>! = nil
 
@@ -81,13 +83,14 @@ enum Reservation {
     let page = AddressSpace.pageSize
     let ranges = try reserve([
       (bytes, Geometry.arenaBytes), (bytes / 128, page), (bytes / 128, page),
-      (blocks * MemoryLayout<BlockDescriptor>.stride, page), (blocks * 8, page),
+      (blocks * MemoryLayout<BlockDescriptor>.stride, page), (blocks * 8, page), (blocks * Geometry.cardsPerBlock, page),
     ])
     let base = ranges[0]
     addressMap.markBits = side(ranges[1], bytes / 128)
     addressMap.allocationBits = side(ranges[2], bytes / 128)
     addressMap.descriptors = side(ranges[3], blocks * MemoryLayout<BlockDescriptor>.stride)
     addressMap.scanWords = side(ranges[4], blocks * 8)
+    addressMap.cards = side(ranges[5], blocks * Geometry.cardsPerBlock)
     let owners = UnsafeMutablePointer<UnsafeMutableRawPointer?>.allocate(capacity: arenas)
     owners.initialize(repeating: nil, count: arenas)
     addressMap.owners = owners
@@ -180,5 +183,6 @@ enum Reservation {
     try body(
       UnsafeMutableRawPointer(map.descriptors + arena * blocks), blocks * MemoryLayout<BlockDescriptor>.stride)
     try body(UnsafeMutableRawPointer(map.scanWords + arena * blocks), blocks * 8)
+    try body(UnsafeMutableRawPointer(map.cards + arena * blocks * Geometry.cardsPerBlock), blocks * Geometry.cardsPerBlock)
   }
 }

@@ -1,8 +1,8 @@
 // Sizes and shifts of the managed address range. Everything else in Memory/ is written in terms of these.
 //
 // 16-byte granules make one mark bit a granule (1/128 of the heap) and leave four tag bits in a reference. 16 KiB blocks keep the
-// waste of many layouts times many mutators low and still give a 48-byte descriptor a share of 0.3 %: with two bitmaps the side
-// metadata is 1.9 % of the heap. 64 MiB arenas are the unit that is bound to a NUMA node (docs/decisions.md, "Block size").
+// waste of many layouts times many mutators low and still give a 48-byte descriptor a share of 0.3 %: with two bitmaps and cards
+// of 2 KiB the side metadata is 1.95 % of the heap. 64 MiB arenas are the unit that is bound to a NUMA node (docs/decisions.md, "Block size").
 
 /// Compile-time geometry of the heap: all sizes in bytes.
 enum Geometry {
@@ -10,13 +10,17 @@ enum Geometry {
   static let granule = 16
   static let blockShift: UInt = 14
   static let blockBytes = 1 << 14
+  static let cardShift: UInt = 11
+  static let cardBytes = 1 << 11
   static let arenaShift: UInt = 26
   static let arenaBytes = 1 << 26
   static let blocksPerArena = arenaBytes / blockBytes
   /// 64-bit words of one bitmap that cover a block.
   static let bitmapWordsPerBlock = blockBytes / granule / 64
-  /// Bytes of side tables for a block: two bitmaps, its descriptor, its scan word.
-  static let sideBytesPerBlock = 2 * bitmapWordsPerBlock * 8 + MemoryLayout<BlockDescriptor>.stride + 8
+  /// Cards of a block, a byte each: eight, so that one word says whether any of them is dirty.
+  static let cardsPerBlock = blockBytes / cardBytes
+  /// Bytes of side tables for a block: two bitmaps, its descriptor, its scan word, its cards.
+  static let sideBytesPerBlock = 2 * bitmapWordsPerBlock * 8 + MemoryLayout<BlockDescriptor>.stride + 8 + cardsPerBlock
   /// The largest cell that shares its block run with others; anything bigger owns its run.
   static let largestCell = 32 * 1024
   /// Most blocks a run of shared cells may span.

@@ -47,7 +47,7 @@ extension MutatorCore {
   /// Goes on to the next run of the open block; false, with the block closed, when there is none.
   private func continueBlock(_ lane: Int, _ laneClass: LaneClass) -> Bool {
     if info(lane).pointee.blockPlusOne == 0 { return false }
-    countAllocations(lane, laneClass)
+    retire(lane, laneClass)
     if openNextRun(lane, laneClass) { return true }
     closeBlock(lane, hasFreeCells: false)
     return false
@@ -125,11 +125,30 @@ extension MutatorCore {
     heap.noteHandedOut(bytes, scannable: laneClass.hasReferences, black: state.pointee.allocatesBlack, by: self)
   }
 
-  /// Adds the cells allocated from the run since it was handed out to the statistics.
-  private func countAllocations(_ lane: Int, _ laneClass: LaneClass) {
-    let used = Int(run(lane).pointee.cursor - info(lane).pointee.start)
-    info(lane).pointee.start = run(lane).pointee.cursor
-    heap.noteAllocated(bytes: used, objects: used / laneClass.cellBytes)
+  /// The run is used up or given back: adds the cells allocated from it since it was handed out to the statistics, and remembers
+  /// them where they may have been initialised with young references (YoungCycle.swift).
+  private func retire(_ lane: Int, _ laneClass: LaneClass) {
+    let (start, end) = (info(lane).pointee.start, run(lane).pointee.cursor)
+    info(lane).pointee.start = end
+    if state.pointee.allocatesBlack && laneClass.hasReferences { rememberBlack(start, end) }
+    heap.noteAllocated(bytes: Int(end - start), objects: Int(end - start) / laneClass.cellBytes)
+  }
+
+  /// Dirties the cards of objects that were allocated black, if others may allocate white already.
+  private func rememberBlack(_ start: UInt, _ end: UInt) {
+    // What initialising stores have put into them was loaded before: if that was young, the phase seen here is the later one.
+    atomicMemoryFence(ordering: .acquiring)
+    let phase = heap.phase
+    guard phase == .clearing || phase == .finished, end > start, heap.rememberMode != 0 else { return }
+    if !Mutation.blackRunNotDirtied.isOn { addressMap.dirty(from: start, to: end) }
+  }
+
+  /// Remembers the large object that was allocated black last. With the answer to `sweep`, and before the next one.
+  func retireLargeBlack() {
+    let object = state.pointee.lastLargeBlack
+    if object == 0 { return }
+    state.pointee.lastLargeBlack = 0
+    rememberBlack(object, object + UInt(addressMap.head(of: object).pointee.cellBytes))
   }
 
   // MARK: Blocks
@@ -193,7 +212,7 @@ extension MutatorCore {
       guard info(lane).pointee.blockPlusOne != 0 else { continue }
       let laneClass = LayoutTable.laneClasses[lane]
       let run = self.run(lane)
-      countAllocations(lane, laneClass)
+      retire(lane, laneClass)
       let unused = Int(run.pointee.limit - run.pointee.cursor)
       if state.pointee.allocatesBlack {
         MarkPattern.clear(from: run.pointee.cursor, to: run.pointee.limit, step: laneClass.cellBytes)
@@ -202,6 +221,7 @@ extension MutatorCore {
       closeBlock(lane, hasFreeCells: true)
     }
     state.pointee.openCount = 0
+    retireLargeBlack()
   }
 
   /// Asks for what giving back or blackening the open runs is about to touch: with some seventy runs open, misses one after the other
@@ -251,6 +271,10 @@ extension MutatorCore {
     }
     if state.pointee.allocatesBlack { _ = addressMap.mark(start) }
     heap.describeLarge(block, blocks: blocks, bytes: size, lane: lane, laneClass, epoch: state.pointee.epoch)
+    if state.pointee.allocatesBlack && laneClass.hasReferences {
+      retireLargeBlack()
+      state.pointee.lastLargeBlack = start
+    }
     heap.noteHandedOut(size, scannable: laneClass.hasReferences, black: state.pointee.allocatesBlack, by: self)
     heap.noteAllocated(bytes: size, objects: 1)
     return start

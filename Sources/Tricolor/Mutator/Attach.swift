@@ -79,13 +79,13 @@ extension HeapCore {
     let handshake = Mutation.attachTakesNoMode.isOn ? .none : Handshake(rawValue: request & 7) ?? .none
     switch handshake {
     case .none, .sweep:
-      record.pointee.barrierMode = BarrierMode.off
+      record.pointee.barrierMode = rememberMode
       record.pointee.allocatesBlack = false
     case .arm, .settle:
-      record.pointee.barrierMode = BarrierMode.deletion | BarrierMode.insertion
+      record.pointee.barrierMode = BarrierMode.recording | rememberModeInCycle
       record.pointee.allocatesBlack = Mutation.blackTooEarly.isOn
     case .roots, .finish:
-      record.pointee.barrierMode = BarrierMode.deletion
+      record.pointee.barrierMode = BarrierMode.deletion | rememberModeInCycle
       record.pointee.allocatesBlack = true
     case .hold: preconditionFailure("a thread attached during a hold, which keeps LiveHeaps.lock")
     }

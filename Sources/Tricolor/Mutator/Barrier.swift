@@ -1,6 +1,8 @@
 // The write barrier, beyond its test: record the old value of the slot (deletion half), and the new one while this mutator's stack
 // is unscanned (insertion half). Go's hybrid barrier (proposal 17503), with the insertion half conditional as in its design.
 //
+// While young cycles are on it also dirties the card of the slot (YoungCycle.swift), in every phase. Between cycles that is all.
+//
 // What is recorded is raw: marks are tested when the buffer of 512 is flushed, so a store during marking costs two appends. The
 // flush drops what is marked already and hands the rest to the grey pool as edges.
 
@@ -11,7 +13,8 @@ extension MutatorCore {
   /// Records what a store of `new` into `slot` must shade. The store itself follows, after this returns.
   @inline(__always) func record(slot: UInt, new: UInt) {
     let mode = state.pointee.barrierMode
-    if mode == BarrierMode.off { return }
+    if mode & BarrierMode.remember != 0 && new != 0 { addressMap.dirty(slot) }
+    if mode & BarrierMode.recording == 0 { return }
     if state.pointee.bufferCount > MutatorCore.bufferCapacity - 2 { flushBuffer() }
     let old = tricolor_load_word(slot)
     if old != 0 && !Mutation.noDeletion.isOn { appendToBuffer(old) }
@@ -40,10 +43,15 @@ extension MutatorCore {
   }
 }
 
-/// The barrier's slow path for a slot on the managed heap.
+/// The barrier's slow path for a slot on the managed heap. While no cycle runs anywhere, a card dirtied in vain is all that another
+/// heap's young cycles cost.
 @usableFromInline @inline(never)
 func barrierSlowly(slot: UInt, new: UInt) {
-  ThreadRecords.record(ofSlot: slot)?.record(slot: slot, new: new)
+  if tricolor_barrier() == BarrierMode.remember {
+    if new != 0 { addressMap.dirty(slot) }
+  } else {
+    ThreadRecords.record(ofSlot: slot)?.record(slot: slot, new: new)
+  }
 }
 
 /// Stores a reference with the barrier. Idle cost: one thread-local byte load, one branch, one store.

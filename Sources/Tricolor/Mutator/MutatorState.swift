@@ -27,6 +27,10 @@ enum BarrierMode {
   static let off: UInt8 = 0
   static let deletion: UInt8 = 1
   static let insertion: UInt8 = 2
+  /// Stores dirty the card of their slot: in every phase, while young cycles are on (YoungCycle.swift).
+  static let remember: UInt8 = 4
+  /// What stores record.
+  static let recording = deletion | insertion
 }
 
 /// What belongs to an open run beside its cursor.
@@ -54,6 +58,8 @@ struct MutatorState: ~Copyable {
   let answered = Atomic<UInt32>(0)
   var barrierMode = BarrierMode.off
   var allocatesBlack = false
+  /// The large object with references that was allocated black last, whose initialising store may still be to come; 0 for none.
+  var lastLargeBlack: UInt = 0
   /// The sweep epoch of blocks this mutator makes: advances at its answer to the sweep handshake.
   var epoch: UInt32 = 0
   var depth = 0

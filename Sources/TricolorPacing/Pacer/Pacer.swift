@@ -46,6 +46,8 @@ public struct Pacer: Sendable, BitwiseCopyable {
   /// Heap and stack work of the last cycle.
   public var lastHeapScan: UInt64 = 0
   public var lastStackScan: UInt64 = 0
+  /// The part of `heapMarked` that growth is not measured from: what young cycles have added since the last full one.
+  public private(set) var promoted: UInt64 = 0
   /// `heapLive` when the running cycle began, `notTriggered` when none runs.
   public var triggered = Pacer.notTriggered
 
@@ -130,6 +132,16 @@ extension Pacer {
 }
 
 extension Pacer {
+  /// What young cycles change, which Go's pacer does not know. Between `resetLive` and `commit`.
+  ///
+  /// - Parameters:
+  ///   - promoted: the part of what is marked that the goal of growth is not measured from.
+  ///   - scan: bytes that the next cycle is expected to scan.
+  public mutating func expect(promoted: UInt64, scan: UInt64) {
+    self.promoted = promoted
+    lastHeapScan = scan
+  }
+
   /// Puts a new growth goal into force. To be called when a cycle has ended and its results are in (`resetLive`).
   ///
   /// - Parameter sweepDone: whether the last cycle's garbage is swept. If not, the next cycle waits for another MiB of
@@ -163,7 +175,8 @@ extension Pacer {
   /// Roots grow the heap's allowance, though they are not part of the heap: they are work of every cycle.
   private func growthGoal() -> UInt64 {
     if gcPercent < 0 { return .max }
-    let base = heapMarked.addingSaturated(lastStackScan).addingSaturated(globalsScan)
-    return max(heapMinimum, heapMarked.addingSaturated(base.percent(UInt64(gcPercent))))
+    let counted = heapMarked.subtractingSaturated(promoted)
+    let base = counted.addingSaturated(lastStackScan).addingSaturated(globalsScan)
+    return max(heapMinimum, counted.addingSaturated(base.percent(UInt64(gcPercent))))
   }
 }

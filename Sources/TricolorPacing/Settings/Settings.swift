@@ -30,6 +30,8 @@ public struct Settings: Sendable, Equatable {
   public var minimumHeap: UInt64?
   /// `TRICOLOR_TUNE`: whether the heap chooses `GOGC` itself.
   public var tunes = false
+  /// `TRICOLOR_YOUNG`: which cycles mark only what was allocated since the last one.
+  public var youngCycles = YoungCycles.automatic
   /// `TRICOLOR_RESERVE`: bytes of address space to reserve.
   public var reserveBytes: UInt64 = 256 << 30
 
@@ -54,6 +56,7 @@ extension Settings {
     case gcCPULimit = "TRICOLOR_GC_CPU_LIMIT"
     case minimumHeap = "TRICOLOR_MIN_HEAP"
     case tunes = "TRICOLOR_TUNE"
+    case youngCycles = "TRICOLOR_YOUNG"
     case reserve = "TRICOLOR_RESERVE"
   }
 
@@ -94,6 +97,7 @@ extension Settings {
     case .gcCPULimit: gcCPULimit = try Int.parse(text, name: name, in: 1...100, unit: " (percent)")
     case .minimumHeap: minimumHeap = UInt64(try ByteSize.parse(text, name: name))
     case .tunes: tunes = try Settings.parseSwitch(text, name: name)
+    case .youngCycles: youngCycles = try YoungCycles.parse(text, name: name)
     case .reserve: reserveBytes = UInt64(try ByteSize.parse(text, name: name, minimum: Settings.leastReserveBytes))
     }
   }
