@@ -62,6 +62,7 @@ holds() {
 }
 
 safety="-O2 -DSAFETY -DCOLLAPSE -DMEMLIM=5500"
+young="-DYOUNG -DCLAIM -DALLOCATE -DFRESH_BLOCK"
 ending="-O1 -DCOLLAPSE -DNFAIR=5 -DMEMLIM=5500"
 
 # Every mutation: its name, what runs it, and the features in which it shows.
@@ -87,6 +88,12 @@ RUN_RETIRED_WITH_MARKS 2 1 -DALLOCATE
 UNALLOCATED_CELL_SCANNED 1 1 -DALLOCATE -DSTALE
 MARKING_BEFORE_ROOTS_ANSWERED 2 0 -DALLOCATE -DSTALE
 POLL_NOT_RECHECKED 1 1 -DHANDSHAKE
+CARD_NOT_DIRTIED 2 0 -DYOUNG -DCYCLES=2 -DALLOCATE -DFRESH_BLOCK -DLATE
+REMEMBERED_FROM_SWEEP_ON 2 2 -DYOUNG -DCYCLES=2 -DALLOCATE -DFRESH_BLOCK -DLATE -DBETWEEN
+BLACK_RUN_NOT_DIRTIED 2 2 -DYOUNG -DCYCLES=2 -DALLOCATE -DFRESH_BLOCK -DLATE -DBETWEEN
+CARDS_CLEANED_BEFORE_ARM 2 0 -DYOUNG -DCYCLES=2 -DALLOCATE -DFRESH_BLOCK -DLATE
+CARDS_CLEANED_AFTER_SWEEP 2 0 -DYOUNG -DCYCLES=2 -DALLOCATE -DFRESH_BLOCK -DLATE
+OLD_MARKED_AFTER_ROOTS 2 0 -DYOUNG -DCYCLES=2 -DALLOCATE -DFRESH_BLOCK -DLATE
 ADDITIONS_NEVER_FORGOTTEN 1 1 -DENDS
 '
 
@@ -130,7 +137,12 @@ quick() {
   holds store-buffer "-DOPS0=2 -DOPS1=1 -DSTORE_BUFFER -DWEAK" "$safety" "-m5000 -w24" 200
   holds handshake "-DOPS0=1 -DOPS1=1 -DHANDSHAKE -DAWAY" "$safety" "-m5000 -w24" 200
   holds two-cycles "-DOPS0=2 -DOPS1=0 -DCYCLES=2 -DALLOCATE -DWEAK -DFRESH_BLOCK" "$safety" "-m5000 -w24" 200
+  holds young "-DOPS0=2 -DOPS1=1 $young -DCYCLES=2 -DWEAK -DAWAY" "$safety" "-m8000 -w24" 200
+  holds young-late "-DOPS0=2 -DOPS1=2 $young -DCYCLES=2 -DLATE" "$safety" "-m8000 -w24" 200
+  holds young-stale "-DOPS0=2 -DOPS1=0 $young -DCYCLES=2 -DSTALE -DEARLY_FLUSH" "$safety" "-m8000 -w24" 200
+  holds young-three-cycles "-DOPS0=2 -DOPS1=0 $young -DCYCLES=3" "$safety" "-m8000 -w24" 200
   holds ends "-DOPS0=1 -DOPS1=1 -DENDS -DWEAK -DAWAY" "$ending" "-m100000 -w22 -a -f" 200
+  holds young-ends "-DOPS0=1 -DOPS1=0 -DENDS -DYOUNG -DCYCLES=2 -DALLOCATE -DFRESH_BLOCK" "$ending" "-m100000 -w22 -a -f" 200
   reached
   echo "==> every mutation is caught"
   mutateAll
@@ -175,11 +187,16 @@ full() {
   holds weak-3-2 "-DOPS0=3 -DOPS1=2 -DWEAK" "$large" "-m5000 -w26" 3600
   holds weak-shapes "-DOPS0=2 -DOPS1=1 -DWEAK -DSHAPES" "$large" "-m5000 -w26" 3600
   holds stale-2-1 "-DOPS0=2 -DOPS1=1 -DALLOCATE -DSTALE -DEARLY_FLUSH" "$large" "-m5000 -w26" 3600
+  holds young-3-2 "-DOPS0=3 -DOPS1=2 $young -DCYCLES=2 -DLATE -DBETWEEN" "$large" "-m8000 -w26" 3600
+  holds young-2-2 "-DOPS0=2 -DOPS1=2 $young -DCYCLES=2" "$large" "-m8000 -w26" 3600
+  holds young-stale-2-1 "-DOPS0=2 -DOPS1=1 $young -DCYCLES=2 -DLATE -DSTALE -DEARLY_FLUSH" "$large" "-m8000 -w26" 3600
+  holds young-three-2-1 "-DOPS0=2 -DOPS1=1 $young -DCYCLES=3 -DLATE" "$large" "-m8000 -w26" 3600
   minutes=${MINUTES:-10}
   seed=${SEED:-$(date +%s)}
   echo "==> beyond memory, by bit state, SEED=$seed, $minutes minutes each at most"
   samples store-buffer-3-2 "-DOPS0=3 -DOPS1=2 -DSTORE_BUFFER"
   samples together-2-2 "-DOPS0=2 -DOPS1=2 -DALLOCATE -DWEAK -DAWAY"
+  samples young-3-3 "-DOPS0=3 -DOPS1=3 $young -DCYCLES=3 -DWEAK -DAWAY"
   samples five-three "-DOPS0=5 -DOPS1=3 -DALLOCATE -DWEAK -DAWAY"
 }
 

@@ -21,6 +21,10 @@
  *   SHAPES          any of 48 small heaps at the beginning instead of one
  *   FRESH_BLOCK     the second block is empty at the beginning, so that there is one to allocate from before the sweep
  *   CYCLES          cycles run one after the other
+ *   YOUNG           cycles after the first are young ones, with a card for each cell; between cycles references are forgotten for nothing
+ *   CLAIM           with YOUNG: check, too, that no card is missing when a cycle begins, whether an object would be lost or not
+ *   LATE            mutators do nothing before the first cycle's marking has ended
+ *   BETWEEN         nor in later cycles: so what they do lies between the first cycle and the second
  *   ENDS            check that the cycle ends (with -a -f)
  * and the mutations, each named where it acts. */
 
@@ -93,6 +97,9 @@ typedef Mutator {
   unsigned unused : 5;
   unsigned used : 5;
   unsigned operations : 3;
+#ifdef YOUNG
+  unsigned remembers : 1;
+#endif
 };
 
 Mutator mu[2];
@@ -120,6 +127,16 @@ unsigned owner0 : 2;
 unsigned owner1 : 2;
 bit sweepEpoch;
 bit sweepPermitted;
+
+#ifdef YOUNG
+/* Whether the cycle is a young one; cells that the last sweep left alive; cells whose card is dirty. */
+bit young;
+unsigned old : 5;
+unsigned dirty : 5;
+#ifdef CARDS_CLEANED_BEFORE_ARM
+unsigned taken : 5;
+#endif
+#endif
 
 /* Ghosts: cells that hold an object; cells that a weak load has denied; scratch. */
 unsigned objects : 5;
@@ -233,6 +250,19 @@ inline blackenOpenRuns(m) {
   mu[m].allocatesBlack = 1
 }
 
+/* A run that is used up or given back. What was allocated from it black is old after the sweep, and the initialising store may have named a
+ * young object: one that a mutator which had answered `sweep` already has allocated white and shown to this one. */
+inline retireRun(m) {
+  allocated = allocated | mu[m].used;
+#if defined(YOUNG) && !defined(BLACK_RUN_NOT_DIRTIED)
+  if
+  :: mu[m].allocatesBlack && (phase == CLEARING || phase == FINISHED) -> dirty = dirty | mu[m].used
+  :: else
+  fi;
+#endif
+  mu[m].used = 0
+}
+
 inline putBack(m, block, theOwner) {
   if
   :: theOwner == m + 1 ->
@@ -253,7 +283,7 @@ inline closeAllRuns(m) {
   fi;
 #endif
 #ifndef RUN_RETIRED_WITHOUT_CELLS
-  allocated = allocated | mu[m].used;
+  retireRun(m);
 #endif
   mu[m].used = 0;
   mu[m].unused = 0;
@@ -261,9 +291,19 @@ inline closeAllRuns(m) {
   putBack(m, 1, owner1)
 }
 
+/* From here on each store of a reference into an object dirties the card first. */
+#ifdef YOUNG
+#define remember(m) mu[m].remembers = 1
+#else
+#define remember(m) skip
+#endif
+
 inline perform(m) {
   if
   :: request == ARM ->
+#ifndef REMEMBERED_FROM_SWEEP_ON
+    remember(m);
+#endif
 #ifndef NO_INSERTION
     mu[m].mode = BOTH;
 #else
@@ -283,6 +323,7 @@ inline perform(m) {
     flushBuffer(m)
 #endif
   :: request == SWEEP ->
+    remember(m);
     mu[m].mode = OFF;
     mu[m].buffer = 0;
     closeAllRuns(m);
@@ -292,6 +333,7 @@ inline perform(m) {
 }
 
 inline adoptMode(m) {
+  remember(m);
   mu[m].answered = 1;
   mu[m].poll = 0;
   mu[m].epoch = sweepEpoch;
@@ -317,6 +359,13 @@ inline record(m, target, new) {
     mu[m].buffer = mu[m].buffer | (mu[m].mode == BOTH -> (BIT(new) & ALL & ~marked) : 0)
   :: else
   fi
+#if defined(YOUNG) && !defined(CARD_NOT_DIRTIED)
+  ;
+  if
+  :: mu[m].remembers && new != 0 && target != 0 -> dirty = dirty | BIT(target)
+  :: else
+  fi
+#endif
 }
 
 #ifdef STORE_BUFFER
@@ -370,6 +419,9 @@ inline sweepBits(block) {
   objects = objects & ~freed;
   denied = denied & ~freed;
   allocated = (allocated & ~CELLS_OF(block)) | (marked & CELLS_OF(block));
+#ifdef YOUNG
+  old = (old & ~CELLS_OF(block)) | (marked & CELLS_OF(block));
+#endif
   /* Every cell counted as allocated holds an object, or it would be lost for good. */
   assert((allocated & CELLS_OF(block)) == (objects & CELLS_OF(block)));
   marked = marked & ~CELLS_OF(block);
@@ -390,8 +442,7 @@ inline sweepBits(block) {
 
 /* `openNextRun` and `handOut`: closes the exhausted block, opens `block`, marks its run when this mutator allocates black. */
 inline openRun(m, block, theOwner) {
-  allocated = allocated | mu[m].used;
-  mu[m].used = 0;
+  retireRun(m);
   putBack(m, 0, owner0);
   putBack(m, 1, owner1);
   if
@@ -507,7 +558,17 @@ inline clearWeak() {
 
 #define ME mu[self]
 /* What a program does before the first cycle is another heap at the beginning, and after the last nobody looks. */
-#define isOn (request != 0 && !over)
+#ifdef LATE
+#define isLate (cycle > 0 || phase >= CLEARING)
+#else
+#define isLate 1
+#endif
+#ifdef BETWEEN
+#define isBetween (cycle == 0 || phase == IDLE)
+#else
+#define isBetween 1
+#endif
+#define isOn (request != 0 && !over && isLate && isBetween)
 #ifdef STORE_BUFFER
 #define canRead (isOn && ME.status == RUNNING && ME.operations > 0 && !ME.pendingWeak && ME.clearing == 0)
 #else
@@ -695,9 +756,92 @@ inline post(handshake) {
   answerFor(1) \
   od
 
+#ifdef YOUNG
+/* The first cycle is full. The last of two is young, and of three any but the first may be. */
+inline beginCycle() {
+#ifdef CARDS_CLEANED_BEFORE_ARM
+  taken = dirty;
+  dirty = 0;
+#endif
+  if
+  :: cycle > 0 -> young = 1
+  :: cycle == 0 || CYCLES > 2 -> young = 0
+  fi
+}
+
+/* Just before `arm` threads return from some of their frames and the root may be dropped: a choice here instead of operations of the
+ * mutators, so that few of those are enough. */
+#define hasNothingPending(m) (!mu[m].pendingWeak && !mu[m].pendingStore)
+inline forgetAnything() {
+  if
+  :: cycle == 0
+  :: else ->
+    if :: slot[0] = 0 :: skip fi;
+    if :: hasNothingPending(0) -> mu[0].reg0 = 0 :: skip fi;
+    if :: hasNothingPending(0) -> mu[0].reg1 = 0 :: skip fi;
+    if :: hasNothingPending(1) -> mu[1].reg0 = 0 :: skip fi;
+    if :: hasNothingPending(1) -> mu[1].reg1 = 0 :: skip fi;
+    sortRegisters(0);
+    sortRegisters(1)
+  fi
+}
+
+/* When `arm` is answered by all: an old object that refers to a young one lies on a dirty card. */
+#ifdef CLAIM
+#define isRemembered(c) (!HAS(old, c) || slot[c] == 0 || HAS(old, slot[c]) || HAS(dirty, c))
+#define checkCards() assert(isRemembered(1) && isRemembered(2) && isRemembered(3) && isRemembered(4))
+#else
+#define checkCards() skip
+#endif
+
+/* What the last sweep left alive counts as marked and scanned in a young cycle. */
+inline markOld() {
+  marked = (young -> old : marked)
+}
+#ifdef OLD_MARKED_AFTER_ROOTS
+#define markOldEarly() skip
+#define markOldLate() markOld()
+#else
+#define markOldEarly() markOld()
+#define markOldLate() skip
+#endif
+
+#ifdef CARDS_CLEANED_BEFORE_ARM
+#define DIRTY taken
+#else
+#define DIRTY dirty
+#endif
+/* Old objects on dirty cards are grey: marked, and to be scanned. In a full cycle cards are only cleaned. */
+inline scanCards() {
+  scanning = (young -> DIRTY & old : 0);
+#ifdef CARDS_CLEANED_BEFORE_ARM
+  taken = 0
+#else
+#ifndef CARDS_CLEANED_AFTER_SWEEP
+  dirty = 0
+#endif
+#endif
+}
+
+#ifdef CARDS_CLEANED_AFTER_SWEEP
+#define cleanCardsLate() dirty = 0
+#else
+#define cleanCardsLate() skip
+#endif
+#else
+#define beginCycle() skip
+#define forgetAnything() skip
+#define checkCards() skip
+#define markOldEarly() skip
+#define markOldLate() skip
+#define scanCards() skip
+#define cleanCardsLate() skip
+#endif
+
 /* Slot 0 after the stacks; then markers may begin. */
 inline scanRoots() {
   add(BIT(slot[0]) & ~marked);
+  scanCards();
   phase = MARKING
 }
 
@@ -736,13 +880,13 @@ proctype collector() {
 #endif
   do
   :: cycle < CYCLES ->
-    atomic { assert(marked == 0 && grey == 0 && scanning == 0); phase = ARMING }
-    atomic { post(ARM) }
+    atomic { assert(marked == 0 && grey == 0 && scanning == 0); beginCycle(); phase = ARMING }
+    atomic { forgetAnything(); post(ARM) }
 #ifndef NO_SETTLE
-    whenAllAnswered(post(SETTLE));
+    whenAllAnswered(checkCards(); post(SETTLE));
 #endif
-    whenAllAnswered(post(ROOTS));
-    whenAllAnswered(scanRoots());
+    whenAllAnswered(markOldEarly(); post(ROOTS));
+    whenAllAnswered(markOldLate(); scanRoots());
     do
     :: !quiet ->
 #ifdef NO_QUIET_ROUND
@@ -784,7 +928,7 @@ proctype collector() {
       sweepPermitted = 1
 #endif
     }
-    whenAllAnswered(phase = IDLE; sweepPermitted = 1);
+    whenAllAnswered(cleanCardsLate(); phase = IDLE; sweepPermitted = 1);
     do
     :: d_step { unswept[0] -> sweepBits(0) }
     :: d_step { unswept[1] -> sweepBits(1) }
@@ -840,6 +984,16 @@ init {
 #if defined(ALLOCATE) && !defined(FRESH_BLOCK)
     /* The free cell is in an open run, or its block is full but for it. */
     if :: skip :: mu[0].unused = 16; owner1 = 1 fi;
+#endif
+#if defined(YOUNG) && defined(FRESH_BLOCK)
+    /* The first block is partly used and open, or full. */
+    if
+    :: allocated = 2; objects = 2; slot[1] = 0; mu[0].reg1 = 0; mu[0].unused = 4; owner0 = 1;
+#ifdef WEAK
+      weak = 1
+#endif
+    :: skip
+    fi;
 #endif
     mu[0].operations = OPS0;
     mu[1].operations = OPS1;
