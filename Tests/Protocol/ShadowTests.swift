@@ -14,22 +14,23 @@ struct ShadowTests {
   static let plans = [
     ShadowPlan(name: "natural pace", threads: 3, operations: 30_000 * scale, changesSettings: true),
     ShadowPlan(
-      name: "natural pace, threads that come and go", threads: 3, operations: 30_000 * scale, lives: 60, clobbers: true),
+      name: "natural pace, threads that come and go", threads: 3, operations: 30_000 * scale, lives: 60, clobbers: true,
+      young: true),
     ShadowPlan(
       name: "clobberfree, delays, many markers", threads: 4, operations: 20_000 * scale, clobbers: true, growth: 20,
-      extraMarkers: 3, delays: true),
+      extraMarkers: 3, delays: true, young: true),
     ShadowPlan(
       name: "one processor", threads: 2, operations: 20_000 * scale, clobbers: true, processors: 1, delays: true),
     ShadowPlan(
       name: "gcverify and gccheckmark", threads: 3, operations: 10_000 * scale, clobbers: true, verifies: true,
-      checksMarks: true),
+      checksMarks: true, young: true),
     ShadowPlan(
       name: "gcverify and gccheckmark, threads that come and go", threads: 3, operations: 10_000 * scale, lives: 20,
       clobbers: true, verifies: true, checksMarks: true),
     ShadowPlan(name: "gcstress", threads: 3, operations: 1_000 * scale, stress: true),
     ShadowPlan(
       name: "gcstress and clobberfree, threads that come and go", threads: 3, operations: 1_000 * scale, lives: 10,
-      stress: true, clobbers: true),
+      stress: true, clobbers: true, young: true),
   ]
 
   @Test("What is reachable keeps its identity, content and shape", arguments: plans)

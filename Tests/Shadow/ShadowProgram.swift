@@ -26,13 +26,15 @@ package struct ShadowPlan: Sendable {
   package var delays: Bool
   /// Whether `GOGC` and the limit change while the program runs.
   package var changesSettings: Bool
+  /// Whether cycles are young where they may be; nil where the seed decides, even ones for.
+  package var young: Bool?
   package var without: Set<Operation>
 
   package init(
     name: String, threads: Int, operations: Int, lives: Int = 1, comparingEvery: Int = 5_000, stress: Bool = false,
     clobbers: Bool = false, verifies: Bool = false, checksMarks: Bool = false, growth: Int? = 100,
     minimumHeap: UInt64 = 256 << 10, processors: Int? = nil, extraMarkers: Int = 0, delays: Bool = false,
-    changesSettings: Bool = false, without: Set<Operation> = []
+    changesSettings: Bool = false, young: Bool? = nil, without: Set<Operation> = []
   ) {
     self.name = name
     self.threads = threads
@@ -49,14 +51,16 @@ package struct ShadowPlan: Sendable {
     self.extraMarkers = extraMarkers
     self.delays = delays
     self.changesSettings = changesSettings
+    self.young = young
     self.without = without
   }
 
-  private var configuration: Heap.Configuration {
+  private func configuration(seed: UInt64) -> Heap.Configuration {
     var configuration = Heap.Configuration()
     configuration.gcPercent = growth
     configuration.settings.minimumHeap = minimumHeap
     configuration.settings.maxProcessors = processors
+    configuration.settings.youngCycles = young ?? seed.isMultiple(of: 2) ? .always : .off
     configuration.settings.debug.gcStress = stress
     configuration.settings.debug.clobberFree = clobbers
     configuration.settings.debug.gcVerify = verifies
@@ -70,7 +74,7 @@ package struct ShadowPlan: Sendable {
     let (cleaned, registered): (Shared<[Int: Int]>, Int)
     let statistics: HeapStatistics
     do {
-      let heap = try Heap(configuration: configuration)
+      let heap = try Heap(configuration: configuration(seed: seed))
       let world = try ShadowWorld(heap: heap, without: without, changesSettings: changesSettings)
       if delays { heap.onCycleStep(Self.delay) }
       let markers = startMarkers(heap)

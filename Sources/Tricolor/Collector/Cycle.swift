@@ -93,7 +93,7 @@ extension HeapCore {
     markUntilQuiet(&record)
     endMarking(&record)
     finishSweep()
-    if !record.isYoung { noteSurvivors(record) }
+    if !record.isYoung { noteSurvivors() }
     state.pointee.grey.trim()
     settleMemory(&record)
     if state.pointee.verifiesHeap { verifyOrEnd() }
@@ -112,9 +112,10 @@ extension HeapCore {
     state.pointee.phase.store(Phase.arming.rawValue, ordering: .sequentiallyConsistent)
     shakeHands(.arm)
     if !Mutation.noSettle.isOn { shakeHands(.settle) }
-    if record.isYoung { markOld() }
+    if record.isYoung && !Mutation.oldMarkedAfterRoots.isOn { markOld() }
     state.pointee.phase.store(Phase.rootScanning.rawValue, ordering: .sequentiallyConsistent)
     shakeHands(.roots)
+    if record.isYoung && Mutation.oldMarkedAfterRoots.isOn { markOld() }
     scanRoots()
     record.markingStarted = Clock.monotonic()
     passStep(.marking)
@@ -161,6 +162,8 @@ extension HeapCore {
     state.pointee.liveIsExact = isChecked
     shakeHands(.sweep, whilePosting: { beginSweepEpoch() })
     if Mutation.weakClearedLate.isOn { clearWeak() }
+    if Mutation.cardsCleanedAfterSweep.isOn { cleanCards() }
+    state.pointee.pacing.markedInHeap = markedInHeap(record)
     state.pointee.phase.store(Phase.idle.rawValue, ordering: .sequentiallyConsistent)
     state.pointee.sweepPermitted.store(true, ordering: .releasing)
   }

@@ -40,7 +40,6 @@ struct CycleRecord {
   var liveAtStart = 0
   var liveAtEnd = 0
   var marked = 0
-  var markedInHeap = 0
   var goal = 0
   var stackBytes = 0
   var backgroundNanoseconds: UInt64 = 0
@@ -70,10 +69,7 @@ extension HeapCore {
   func endPacing(_ record: inout CycleRecord) {
     let state = self.state
     record.liveAtEnd = state.pointee.liveBytes.load(ordering: .relaxed)
-    record.markedInHeap =
-      state.pointee.pacing.cycleMarkedBytes.load(ordering: .relaxed)
-      + state.pointee.blackBytes.load(ordering: .relaxed) + (record.isYoung ? state.pointee.pacing.markedInHeap : 0)
-    record.marked = record.markedInHeap + externalBytes
+    record.marked = markedInHeap(record) + externalBytes
     record.stackBytes = state.pointee.statistics.scannedStackBytes.load(ordering: .relaxed)
     record.idleNanoseconds = state.pointee.statistics.idle.load(ordering: .relaxed) - record.idleAtStart
     record.assistNanoseconds = state.pointee.pacing.assistNanoseconds.load(ordering: .relaxed)
@@ -82,6 +78,12 @@ extension HeapCore {
     state.pointee.pacing.endCycle(self, record, garbage: garbage)
     state.pointee.statistics.markNanoseconds.wrappingAdd(
       record.backgroundNanoseconds + record.idleNanoseconds + record.assistNanoseconds, ordering: .relaxed)
+  }
+
+  /// Bytes of the heap that the cycle leaves alive. Unused black cells are among them until all have answered `sweep`.
+  func markedInHeap(_ record: CycleRecord) -> Int {
+    state.pointee.pacing.cycleMarkedBytes.load(ordering: .relaxed) + state.pointee.blackBytes.load(ordering: .relaxed)
+      + (record.isYoung ? state.pointee.pacing.markedInHeap : 0)
   }
 
   /// Counts the cycle and tells whoever listens.
@@ -101,7 +103,8 @@ extension HeapCore {
   private func event(_ record: CycleRecord) -> CycleEvent {
     let limit = state.pointee.pacing.limit.load(ordering: .relaxed)
     return CycleEvent(
-      number: record.number, cause: record.cause, isYoung: record.isYoung, startedAt: record.started - state.pointee.startTime,
+      number: record.number, cause: record.cause, isYoung: record.isYoung,
+      startedAt: record.started - state.pointee.startTime,
       durationNanoseconds: record.markingEnded - record.started, liveAtStart: record.liveAtStart,
       liveAtEnd: record.liveAtEnd, markedBytes: record.marked, goalBytes: record.goal,
       limitBytes: limit == Int.max ? nil : limit,

@@ -56,6 +56,10 @@ enum Mutation: String, CaseIterable {
   case rememberedFromSweepOn = "REMEMBERED_FROM_SWEEP_ON"
   /// Objects allocated black while others allocate white already are not remembered.
   case blackRunNotDirtied = "BLACK_RUN_NOT_DIRTIED"
+  /// Cards are cleaned when all have answered `sweep`.
+  case cardsCleanedAfterSweep = "CARDS_CLEANED_AFTER_SWEEP"
+  /// Old objects are marked when `roots` has been answered, over the marks of cells that will be allocated black.
+  case oldMarkedAfterRoots = "OLD_MARKED_AFTER_ROOTS"
   /// What others have marked pays for nobody's allocation.
   case assistCreditLost = "ASSIST_CREDIT_LOST"
 

@@ -35,7 +35,7 @@ struct PacingState: ~Copyable {
   var generations: GenerationPolicy
   var nextIsYoung = false
   var cycleIsYoung = false
-  /// The part of `markedLive` that lies in the heap, and the part of that which is to be scanned.
+  /// The part of what the last cycle left alive that lies in the heap, and the part of that which is to be scanned.
   var markedInHeap = 0
   var scannableMarked = 0
   /// Block bytes in use and the goal at the end of the last cycle: what the scavenger measures against.
@@ -116,7 +116,6 @@ extension PacingState {
     pacer.resetLive(bytesMarked: UInt64(record.marked))
     heap.state.pointee.liveBytes.wrappingSubtract(garbage, ordering: .relaxed)
     markedLive.store(record.marked, ordering: .relaxed)
-    markedInHeap = record.markedInHeap
     scannableMarked = Int(pacer.heapScan) + (record.isYoung ? scannableMarked : 0)
     heap.state.pointee.scannableBytes.store(scannableMarked, ordering: .relaxed)
     chooseNext(record, allocated: UInt64(allocated))
@@ -130,7 +129,8 @@ extension PacingState {
     let objects = UInt64(max(0, cycleMarkedObjects.load(ordering: .relaxed)))
     generations.note(
       GenerationPolicy.Cycle(
-        isYoung: record.isYoung, work: work + objects * HeapCore.workOfObject + HeapCore.workOfAnyCycle, allocated: allocated,
+        isYoung: record.isYoung, work: work + objects * HeapCore.workOfObject + HeapCore.workOfAnyCycle,
+        allocated: allocated,
         marked: UInt64(record.marked), isChosen: record.cause != .forced && record.cause != .periodic))
     let promoted = UInt64(max(0, record.marked - Int(generations.fullMarked)))
     pacer.expect(promoted: promoted, scan: work)

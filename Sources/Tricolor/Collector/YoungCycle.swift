@@ -34,11 +34,11 @@ extension HeapCore {
   var rememberModeInCycle: UInt8 { Mutation.rememberedFromSweepOn.isOn ? BarrierMode.off : rememberMode }
 
   /// Tells the policy how much of what a full cycle has marked was there at the cycle before. Everything is swept.
-  func noteSurvivors(_ record: CycleRecord) {
+  func noteSurvivors() {
     let survived = state.pointee.survivedBytes.load(ordering: .relaxed)
     state.pointee.pacing.lock.lock()
     defer { state.pointee.pacing.lock.unlock() }
-    state.pointee.pacing.generations.noteSurvivors(Double(survived) / Double(max(1, record.markedInHeap)))
+    state.pointee.pacing.generations.noteSurvivors(Double(survived) / Double(max(1, state.pointee.pacing.markedInHeap)))
   }
 
   /// Marks all old objects. Everything is swept, nobody marks yet, and no mutator allocates black.
@@ -54,7 +54,10 @@ extension HeapCore {
 
   /// Cleans all cards. In a young cycle old objects on dirty ones are scanned, in slices as background marking is.
   func visitCards(_ record: inout CycleRecord) {
-    if record.isYoung { return scanCards(&record) }
+    record.isYoung ? scanCards(&record) : cleanCards()
+  }
+
+  func cleanCards() {
     let map = addressMap
     forEachBlock { block in if map.hasDirtyCards(block) { map.cleanCards(block) } }
   }

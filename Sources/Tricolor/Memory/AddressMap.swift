@@ -83,7 +83,8 @@ enum Reservation {
     let page = AddressSpace.pageSize
     let ranges = try reserve([
       (bytes, Geometry.arenaBytes), (bytes / 128, page), (bytes / 128, page),
-      (blocks * MemoryLayout<BlockDescriptor>.stride, page), (blocks * 8, page), (blocks * Geometry.cardsPerBlock, page),
+      (blocks * MemoryLayout<BlockDescriptor>.stride, page), (blocks * 8, page),
+      (blocks * Geometry.cardsPerBlock, page),
     ])
     let base = ranges[0]
     addressMap.markBits = side(ranges[1], bytes / 128)
@@ -183,6 +184,7 @@ enum Reservation {
     try body(
       UnsafeMutableRawPointer(map.descriptors + arena * blocks), blocks * MemoryLayout<BlockDescriptor>.stride)
     try body(UnsafeMutableRawPointer(map.scanWords + arena * blocks), blocks * 8)
-    try body(UnsafeMutableRawPointer(map.cards + arena * blocks * Geometry.cardsPerBlock), blocks * Geometry.cardsPerBlock)
+    try body(
+      UnsafeMutableRawPointer(map.cards + arena * blocks * Geometry.cardsPerBlock), blocks * Geometry.cardsPerBlock)
   }
 }
