@@ -38,12 +38,13 @@ struct SettingsTests {
     expected.gcCPULimit = 25
     expected.minimumHeap = 64 << 20
     expected.tunes = true
+    expected.youngCycles = .off
     expected.reserveBytes = 16 << 30
     let environment = [
       "GOGC": "off", "GOMEMLIMIT": "85%-1MiB", "GOMAXPROCS": "3", "GODEBUG": "gctrace=1", "TRICOLOR_NUMA": "node:1",
       "TRICOLOR_BIND": "0-1", "TRICOLOR_HARD_LIMIT": "1GiB", "TRICOLOR_LIMIT_SOURCE": "cgroup",
       "TRICOLOR_LIMIT_POLICY": "failfast:10", "TRICOLOR_GC_CPU_LIMIT": "25", "TRICOLOR_MIN_HEAP": "64MiB",
-      "TRICOLOR_TUNE": "on", "TRICOLOR_RESERVE": "16GiB",
+      "TRICOLOR_TUNE": "on", "TRICOLOR_YOUNG": "off", "TRICOLOR_RESERVE": "16GiB",
     ]
     #expect(Set(environment.keys) == Set(Settings.variableNames))
     let (settings, errors) = parse(environment)
