@@ -103,6 +103,11 @@ extension Pacer {
     gcPercent >= 0 && nanosecondsSinceLast > PacerConstants.periodNanoseconds
   }
 
+  /// Whether a limit of `bytes` leaves room for more than what lives. If not, cycles follow each other and free too little.
+  public func hasRoom(under bytes: Int64) -> Bool {
+    bytes == .max || memory.heapGoal(limit: UInt64(max(0, bytes)), heapMarked: heapMarked) > heapMarked
+  }
+
   /// Whether a cycle runs.
   public var cycleRuns: Bool { triggered != Pacer.notTriggered }
 
