@@ -68,8 +68,11 @@ let package = Package(
     .testTarget(
       name: "CommandTests", dependencies: ["Harness", "TricolorPlatform", "TricolorCommand"],
       resources: [.copy("Fixtures")]),
+    .executableTarget(
+      name: "tricolor-limit-programs", dependencies: ["Tricolor", "TricolorPlatform"], path: "Tests/LimitPrograms"),
     .testTarget(
-      name: "LimitsTests", dependencies: ["Tricolor", "Harness", "TricolorPlatform", "TricolorCommand"],
+      name: "LimitsTests",
+      dependencies: ["Tricolor", "Harness", "TricolorPlatform", "TricolorCommand", "tricolor-limit-programs"],
       path: "Tests/Limits"),
   ],
   swiftLanguageModes: [.v6]
