@@ -54,8 +54,11 @@ let package = Package(
       path: "Benchmarks/Micro"),
     .testTarget(name: "SoakTests", dependencies: ["tricolor-soak", "Harness"]),
     .testTarget(name: "TricolorPacingTests", dependencies: ["TricolorPacing"], resources: [.copy("Fixtures")]),
-    .testTarget(name: "TricolorPlatformTests", dependencies: ["TricolorPlatform", "CTricolorShims"]),
-    .testTarget(name: "TricolorTests", dependencies: ["Tricolor", "CTricolorShims", "TricolorPlatform"]),
+    .target(name: "FixtureTrees", path: "Tests/FixtureTrees"),
+    .testTarget(name: "TricolorPlatformTests", dependencies: ["TricolorPlatform", "CTricolorShims", "FixtureTrees"]),
+    .testTarget(
+      name: "TricolorTests",
+      dependencies: ["Tricolor", "CTricolorShims", "TricolorPlatform", "TricolorPacing", "FixtureTrees"]),
     .target(name: "ShadowPrograms", dependencies: ["Tricolor", "CTricolorShims"], path: "Tests/Shadow"),
     .executableTarget(
       name: "tricolor-fuzz",

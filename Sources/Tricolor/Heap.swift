@@ -33,14 +33,19 @@ public final class Heap: Sendable {
   /// A variable with a value that is not allowed is reported on standard error and keeps its default.
   ///
   /// - Throws: `.setting` for a value of `configuration` that is not allowed; `.platform` when the system refuses memory or threads.
-  public init(configuration: Configuration = .environment) throws(HeapError) {
+  public convenience init(configuration: Configuration = .environment) throws(HeapError) {
+    try self.init(configuration: configuration) { () throws(PlatformError) in try LimitSource() }
+  }
+
+  /// A heap whose limit is watched where `limitSource` says.
+  init(configuration: Configuration, limitSource: () throws(PlatformError) -> LimitSource) throws(HeapError) {
     do throws(SettingsError) {
       try configuration.settings.validate()
     } catch {
       throw .setting(error)
     }
     do throws(PlatformError) {
-      (core, services) = try Heap.makeParts(configuration.settings)
+      (core, services) = try Heap.makeParts(configuration.settings, limitSource)
     } catch {
       throw .platform(error)
     }
@@ -57,14 +62,16 @@ public final class Heap: Sendable {
     }
   }
 
-  private static func makeParts(_ settings: Settings) throws(PlatformError) -> (HeapCore, HeapServices) {
+  private static func makeParts(
+    _ settings: Settings, _ limitSource: () throws(PlatformError) -> LimitSource
+  ) throws(PlatformError) -> (HeapCore, HeapServices) {
     try ForkedChild.prepare()
     try ThreadExit.prepare()
     try Reservation.prepare(bytes: Int(clamping: settings.reserveBytes))
     LayoutTable.prepare()
     let core = try makeCore(settings)
     do throws(PlatformError) {
-      return (core, try HeapServices(core: core, settings: settings))
+      return (core, HeapServices(core: core, settings: settings, limitSource: try limitSource()))
     } catch {
       core.deallocate()
       throw error

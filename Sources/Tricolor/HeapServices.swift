@@ -24,9 +24,9 @@ final class HeapServices: Sendable {
   private let threads = Mutex<[NativeThread]>([])
   private let listeners = Mutex<[Int: AsyncStream<CycleEvent>.Continuation]>([:])
 
-  init(core: HeapCore, settings: Settings) throws(PlatformError) {
+  init(core: HeapCore, settings: Settings, limitSource: LimitSource) {
     self.core = core
-    limitSource = try LimitSource()
+    self.limitSource = limitSource
     self.settings = Mutex(settings)
   }
 
