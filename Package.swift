@@ -29,7 +29,8 @@ let package = Package(
       ],
       path: "Workloads/Harness"),
     .target(
-      name: "EtcdStore", dependencies: ["Tricolor", "TricolorPlatform", "Harness"], path: "Workloads/EtcdStore"),
+      name: "EtcdStore", dependencies: ["Tricolor", "TricolorPacing", "TricolorPlatform", "Harness"],
+      path: "Workloads/EtcdStore"),
     .target(name: "Classic", dependencies: ["Tricolor", "Harness"], path: "Workloads/Classic"),
     .executableTarget(
       name: "TricolorCommand",

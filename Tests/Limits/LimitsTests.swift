@@ -41,10 +41,12 @@ struct LimitsTests {
     #if DEBUG
       static let keys = 6000
       static let small = 56
+      static let tight = 40
       static let large = 72
     #else
       static let keys = 36_000
       static let small = 173
+      static let tight = 110
       static let large = 311
     #endif
 
@@ -101,6 +103,19 @@ struct LimitsTests {
     try expectSurvival(outcome, in: 64)
     #expect((outcome.report["result"] as? [String: Any])?["interrupted"] as? Bool == true)
     #expect(try groups(of: running.process.processIdentifier).isEmpty)
+  }
+
+  @Test("a store short of memory sheds lists and cuts its log, and stays right", arguments: ["on", "off"])
+  func storeSheds(_ choice: String) throws {
+    let outcome = try LimitedCommand.run(
+      Store.arguments(duration: "6s", mebibytes: Store.tight) + ["--shed", choice])
+    #expect(outcome.exitCode == 0, "\(outcome.errors)")
+    #expect(outcome.report["verified"] as? Bool == true)
+    let result = try #require(outcome.report["result"] as? [String: Any])
+    let pressure = try #require(result["pressure"] as? [String: Any])
+    #expect(try #require(pressure["elevated"] as? Int) > 0)
+    #expect((try #require(result["shed"] as? Int) > 0) == (choice == "on"))
+    #expect((try #require(result["logCuts"] as? Int) > 0) == (choice == "on"))
   }
 
   // MARK: Limits that change

@@ -156,6 +156,25 @@ struct LimitEpisodeTests {
     #expect(events == [.began, nil, nil, .expired(nanoseconds: 5 * second + 1), nil])
   }
 
+  @Test("begins when holes between live objects have used up the room for a second, not at the first look")
+  func starved() {
+    let looks: [(Bool, UInt64)] = [
+      (true, 5), (false, second), (true, second + 5), (true, 2 * second), (true, 2 * second + 5),
+    ]
+    var episode = LimitEpisode()
+    let events = looks.map { episode.update(isUnmet: false, isStarved: $0.0, patience: nil, now: $0.1) }
+    #expect(events == [nil, nil, nil, nil, .began])
+  }
+
+  @Test("is on when what no collection frees comes within three percent, or a mebibyte, of the limit")
+  func headroom() {
+    #expect(LimitEpisode.isUnmet(unavoidableBytes: 970 << 20, limit: 1000 << 20))
+    #expect(!LimitEpisode.isUnmet(unavoidableBytes: 969 << 20, limit: 1000 << 20))
+    #expect(LimitEpisode.isUnmet(unavoidableBytes: 9 << 20, limit: 10 << 20))
+    #expect(!LimitEpisode.isUnmet(unavoidableBytes: 8 << 20, limit: 10 << 20))
+    #expect(LimitEpisode.isUnmet(unavoidableBytes: 0, limit: 0))
+  }
+
   @Test("is told from the pacer: no room is left for more than what lives")
   func room() {
     var pacer = Pacer(gcPercent: 100, memoryLimit: 1000 << 20)

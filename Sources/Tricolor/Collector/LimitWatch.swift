@@ -54,10 +54,14 @@ extension HeapCore {
   private func watchEpisode(residentBytes: Int, now: UInt64) {
     let limit = limitInForce
     state.pointee.pacing.lock.lock()
-    let isUnmet = !state.pointee.pacing.pacer.hasRoom(under: limit == Int.max ? .max : Int64(limit))
+    let isStarved = !state.pointee.pacing.pacer.hasRoom(under: limit == Int.max ? .max : Int64(limit))
     state.pointee.pacing.lock.unlock()
+    let isUnmet =
+      limit != Int.max && LimitEpisode.isUnmet(unavoidableBytes: UInt64(unavoidableBytes), limit: UInt64(limit))
     let policy = services.limitPolicy
-    switch state.pointee.watch.episode.update(isUnmet: isUnmet, patience: policy.patience, now: now) {
+    switch state.pointee.watch.episode.update(
+      isUnmet: isUnmet, isStarved: isStarved, patience: policy.patience, now: now)
+    {
     case .began: StandardError.write("tricolor: \(unmetLimit(residentBytes)); \(consequence(policy))\n")
     case .ended(let lasted):
       StandardError.write("tricolor: the memory limit can be met again after \(GCTrace.milliseconds(lasted)) ms\n")
@@ -68,10 +72,10 @@ extension HeapCore {
   }
 
   private func unmetLimit(_ residentBytes: Int) -> String {
-    let pacing = state.pointee.pacing.markedLive.load(ordering: .relaxed)
+    let live = state.pointee.pacing.markedLive.load(ordering: .relaxed)
     let foreign = state.pointee.pacing.foreignBytes.load(ordering: .relaxed)
-    return "the memory limit of \(limitInForce >> 20) MiB cannot be met: \(pacing >> 20) MiB live on the heap, "
-      + "\(foreign >> 20) MiB outside it, \(residentBytes >> 20) MiB in all"
+    return "the memory limit of \(limitInForce >> 20) MiB cannot be met: \(live >> 20) MiB live on the heap in "
+      + "\(usedBytes >> 20) MiB of blocks, \(foreign >> 20) MiB outside it, \(residentBytes >> 20) MiB in all"
   }
 
   private func consequence(_ policy: LimitPolicy) -> String {
