@@ -211,8 +211,10 @@ extension HeapCore {
     let used = usedBytes
     let live = state.pointee.liveBytes.load(ordering: .relaxed)
     let garbage = state.pointee.unsweptGarbage.load(ordering: .relaxed)
+    let objects = max(0, min(used + externalBytes, live + garbage))
+    let holes = used + externalBytes - objects
     return MemoryReading(
-      heapFree: UInt64(held), heapAlloc: UInt64(max(0, min(used + externalBytes, live + garbage))),
+      heapFree: UInt64(held + holes / 2), heapAlloc: UInt64(objects),
       mappedReady: UInt64(used + held + externalBytes + metadataBytes), foreign: UInt64(max(0, foreign)))
   }
 
