@@ -2,8 +2,8 @@
 //
 // On each tick (10 ms while the program allocates or memory is near its limit, 100 ms otherwise) it reads the resident set and, when a
 // cgroup limits the process, the cgroup's usage; moves the estimate of memory that is not the heap's; re-reads a limit that follows the cgroup
-// and, once a second, the processors it may use; feeds the CPU limiter; looks at the limit (LimitWatch.swift); and returns pages that the goal
-// no longer needs, spending at most one percent of the processors on it.
+// and, once a second, the processors it may use; feeds the CPU limiter; looks at the limit (LimitWatch.swift); and returns pages: what
+// exceeds 95 % of the limit at once, what the goal no longer needs in at most one percent of the processors' time.
 //
 // Memory that others take can use up the room of a program that does not allocate on the heap meanwhile, and so never comes to its trigger:
 // the tick begins a cycle for it.
@@ -119,18 +119,22 @@ extension HeapCore {
 
   // MARK: Returning pages
 
-  /// Returns pages that the goal or the limit does not need, in the time that may be spent on it; whether some are left for the next
-  /// tick.
+  /// Returns pages: at once what exceeds 95 % of the limit, and in the time that may be spent on it what the goal does not need; whether
+  /// some are left for the next tick.
   private func scavenge() -> Bool {
     state.pointee.watch.budget.earn(at: Clock.monotonic(), processors: state.pointee.processors)
-    var excess = excessBytes
+    let overLimit = min(excessOverLimit, state.pointee.blocks.heldBlocks.load(ordering: .relaxed) * Geometry.blockBytes)
+    if overLimit > 0 {
+      state.pointee.statistics.tracedBackground.wrappingAdd(release(overLimit, .forced), ordering: .relaxed)
+    }
+    var excess = excessOverGoal
     while excess > 0, state.pointee.blocks.heldBlocks.load(ordering: .relaxed) > 0, state.pointee.watch.budget.isLeft {
       let began = Clock.threadCPU()
       let released = release(min(excess, HeapCore.piece), .background)
       state.pointee.watch.budget.spend(nanoseconds: Clock.threadCPU() - began)
       if released == 0 { return false }
       state.pointee.statistics.tracedBackground.wrappingAdd(released, ordering: .relaxed)
-      excess = excessBytes
+      excess = excessOverGoal
     }
     return excess > 0 && state.pointee.blocks.heldBlocks.load(ordering: .relaxed) > 0
   }
@@ -138,18 +142,20 @@ extension HeapCore {
   /// What is asked of the system at a time.
   private static let piece = 256 << 10
 
-  private var excessBytes: Int {
-    let foreign = state.pointee.pacing.foreignBytes.load(ordering: .relaxed)
+  private var excessOverLimit: Int {
+    let limit = state.pointee.pacing.goalLimit.load(ordering: .relaxed)
+    if limit == Int.max { return 0 }
+    let resident = ownResidentBytes + state.pointee.pacing.foreignBytes.load(ordering: .relaxed)
+    return Int(clamping: ScavengePlan.beyondLimit(residentBytes: UInt64(max(0, resident)), limit: UInt64(limit)))
+  }
+
+  private var excessOverGoal: Int {
     let blocks = state.pointee.blocks.counts
-    let beyondGoal = ScavengePlan.beyondGoal(
+    let excess = ScavengePlan.beyondGoal(
       heapBytes: UInt64((blocks.used + blocks.held) * Geometry.blockBytes),
       lastInUse: UInt64(max(0, state.pointee.pacing.lastInUse.load(ordering: .relaxed))),
       lastGoal: UInt64(max(0, state.pointee.pacing.lastGoal.load(ordering: .relaxed))),
       goal: UInt64(max(0, state.pointee.pacing.goal.load(ordering: .relaxed))))
-    let limit = state.pointee.pacing.goalLimit.load(ordering: .relaxed)
-    if limit == Int.max { return Int(clamping: beyondGoal) }
-    let beyondLimit = ScavengePlan.beyondLimit(
-      residentBytes: UInt64(max(0, ownResidentBytes + foreign)), limit: UInt64(limit))
-    return Int(clamping: max(beyondGoal, beyondLimit))
+    return Int(clamping: excess)
   }
 }

@@ -205,7 +205,8 @@ extension HeapCore {
     state.pointee.statistics.assist.wrappingAdd(nanoseconds, ordering: .relaxed)
   }
 
-  /// The heap's own memory, in the terms of Go's limit arithmetic.
+  /// The heap's own memory, in the terms of Go's limit arithmetic. Half of the free cells between live objects count as free memory: all of
+  /// them can be allocated without growing, but a hole serves one size class only (docs/decisions.md, "Half of the holes count as room").
   func memoryReading(foreign: Int) -> MemoryReading {
     let held = state.pointee.blocks.heldBlocks.load(ordering: .relaxed) * Geometry.blockBytes
     let used = usedBytes

@@ -2,8 +2,7 @@
 //
 // Two aims, as in Go 1.27 (mgcscavenge.go). Growth: what the heap used when the last cycle ended, scaled by how the goal has moved since, and a
 // tenth more; pages beyond that will not be needed before the next cycle. Limit: 95 % of it, so that a program near its limit seldom
-// waits for pages to be returned. Both are pursued in the background with 1 % of the processors' time; what an allocation at the
-// limit needs is returned at once and is not bounded here.
+// waits for pages to be returned. The first is pursued with 1 % of the processors' time, the second at once: memory comes first there.
 //
 // Pure and trivially copyable; not synchronised.
 
@@ -35,7 +34,7 @@ public enum ScavengePlan {
   }
 }
 
-/// The processor time that the background may spend on returning pages: 1 % of what passes.
+/// The processor time that may be spent on returning pages for growth's sake: 1 % of what passes.
 public struct ScavengeBudget: Sendable, BitwiseCopyable {
   /// The share, and how much of it may be saved up, in nanoseconds.
   static let share = 0.01
