@@ -29,7 +29,8 @@ let package = Package(
       ],
       path: "Workloads/Harness"),
     .target(
-      name: "EtcdStore", dependencies: ["Tricolor", "TricolorPlatform", "Harness"], path: "Workloads/EtcdStore"),
+      name: "EtcdStore", dependencies: ["Tricolor", "TricolorPacing", "TricolorPlatform", "Harness"],
+      path: "Workloads/EtcdStore"),
     .target(name: "Classic", dependencies: ["Tricolor", "Harness"], path: "Workloads/Classic"),
     .executableTarget(
       name: "TricolorCommand",
@@ -54,8 +55,11 @@ let package = Package(
       path: "Benchmarks/Micro"),
     .testTarget(name: "SoakTests", dependencies: ["tricolor-soak", "Harness"]),
     .testTarget(name: "TricolorPacingTests", dependencies: ["TricolorPacing"], resources: [.copy("Fixtures")]),
-    .testTarget(name: "TricolorPlatformTests", dependencies: ["TricolorPlatform", "CTricolorShims"]),
-    .testTarget(name: "TricolorTests", dependencies: ["Tricolor", "CTricolorShims", "TricolorPlatform"]),
+    .target(name: "FixtureTrees", path: "Tests/FixtureTrees"),
+    .testTarget(name: "TricolorPlatformTests", dependencies: ["TricolorPlatform", "CTricolorShims", "FixtureTrees"]),
+    .testTarget(
+      name: "TricolorTests",
+      dependencies: ["Tricolor", "CTricolorShims", "TricolorPlatform", "TricolorPacing", "FixtureTrees"]),
     .target(name: "ShadowPrograms", dependencies: ["Tricolor", "CTricolorShims"], path: "Tests/Shadow"),
     .executableTarget(
       name: "tricolor-fuzz",
@@ -68,8 +72,11 @@ let package = Package(
     .testTarget(
       name: "CommandTests", dependencies: ["Harness", "TricolorPlatform", "TricolorCommand"],
       resources: [.copy("Fixtures")]),
+    .executableTarget(
+      name: "tricolor-limit-programs", dependencies: ["Tricolor", "TricolorPlatform"], path: "Tests/LimitPrograms"),
     .testTarget(
-      name: "LimitsTests", dependencies: ["Tricolor", "Harness", "TricolorPlatform", "TricolorCommand"],
+      name: "LimitsTests",
+      dependencies: ["Tricolor", "Harness", "TricolorPlatform", "TricolorCommand", "tricolor-limit-programs"],
       path: "Tests/Limits"),
   ],
   swiftLanguageModes: [.v6]

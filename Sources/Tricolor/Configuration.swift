@@ -32,6 +32,48 @@ extension Heap {
       get { settings.memoryLimit }
       set { settings.memoryLimit = newValue }
     }
+
+    /// `TRICOLOR_HARD_LIMIT`: the limit at which allocation throws `OutOfMemory`.
+    public var hardLimit: MemoryLimit {
+      get { settings.hardLimit }
+      set { settings.hardLimit = newValue }
+    }
+
+    /// `TRICOLOR_LIMIT_SOURCE`: what counts against the limits.
+    public var limitSource: LimitMeasure {
+      get { settings.limitSource }
+      set { settings.limitSource = newValue }
+    }
+
+    /// `TRICOLOR_LIMIT_POLICY`: what happens when the memory limit cannot be met.
+    public var limitPolicy: LimitPolicy {
+      get { settings.limitPolicy }
+      set { settings.limitPolicy = newValue }
+    }
+
+    /// `TRICOLOR_GC_CPU_LIMIT`: percent of the CPU the process gets that collection may take for long, 1...100.
+    public var gcCPULimit: Int {
+      get { settings.gcCPULimit }
+      set { settings.gcCPULimit = newValue }
+    }
+
+    /// `TRICOLOR_MIN_HEAP`: bytes before which growth starts no cycle, nil for 4 MiB · `GOGC` / 100. The limits still do.
+    public var minimumHeap: UInt64? {
+      get { settings.minimumHeap }
+      set { settings.minimumHeap = newValue }
+    }
+
+    /// `GOMAXPROCS`: processors the collector plans with at most, nil for all the process may use.
+    public var maxProcessors: Int? {
+      get { settings.maxProcessors }
+      set { settings.maxProcessors = newValue }
+    }
+
+    /// `GODEBUG`: of its switches, the three that write lines can be changed while the heap is there.
+    public var debug: DebugSettings {
+      get { settings.debug }
+      set { settings.debug = newValue }
+    }
   }
 }
 
@@ -40,11 +82,8 @@ extension Settings {
   var withoutEffect: [String] {
     var names: [String] = []
     if debug.gcStopTheWorld { names.append("GODEBUG=gcstoptheworld=1") }
-    if debug.gcPacerTrace { names.append("GODEBUG=gcpacertrace=1") }
-    if debug.scavTrace { names.append("GODEBUG=scavtrace=1") }
     if numa != Settings().numa { names.append("TRICOLOR_NUMA") }
     if binding != Settings().binding { names.append("TRICOLOR_BIND") }
-    if limitPolicy != Settings().limitPolicy { names.append("TRICOLOR_LIMIT_POLICY") }
     if tunes { names.append("TRICOLOR_TUNE") }
     return names
   }

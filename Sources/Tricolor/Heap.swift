@@ -27,14 +27,25 @@ public enum HeapError: Error, CustomStringConvertible, Sendable {
 public final class Heap: Sendable {
   let core: HeapCore
   let services: HeapServices
-  private let threads = Mutex<[NativeThread]>([])
 
   /// A heap configured by `configuration`, by default from the environment (`GOGC`, `GOMEMLIMIT` and the others).
   ///
   /// A variable with a value that is not allowed is reported on standard error and keeps its default.
-  public init(configuration: Configuration = .environment) throws(HeapError) {
+  ///
+  /// - Throws: `.setting` for a value of `configuration` that is not allowed; `.platform` when the system refuses memory or threads.
+  public convenience init(configuration: Configuration = .environment) throws(HeapError) {
+    try self.init(configuration: configuration) { () throws(PlatformError) in try LimitSource() }
+  }
+
+  /// A heap whose limit is watched where `limitSource` says.
+  init(configuration: Configuration, limitSource: () throws(PlatformError) -> LimitSource) throws(HeapError) {
+    do throws(SettingsError) {
+      try configuration.settings.validate()
+    } catch {
+      throw .setting(error)
+    }
     do throws(PlatformError) {
-      (core, services) = try Heap.makeParts(configuration.settings)
+      (core, services) = try Heap.makeParts(configuration.settings, limitSource)
     } catch {
       throw .platform(error)
     }
@@ -45,20 +56,22 @@ public final class Heap: Sendable {
       StandardError.write("tricolor: \(name) has no effect in this version\n")
     }
     do throws(PlatformError) {
-      try startThreads()
+      try services.startThreads()
     } catch {
       throw .platform(error)
     }
   }
 
-  private static func makeParts(_ settings: Settings) throws(PlatformError) -> (HeapCore, HeapServices) {
+  private static func makeParts(
+    _ settings: Settings, _ limitSource: () throws(PlatformError) -> LimitSource
+  ) throws(PlatformError) -> (HeapCore, HeapServices) {
     try ForkedChild.prepare()
     try ThreadExit.prepare()
     try Reservation.prepare(bytes: Int(clamping: settings.reserveBytes))
     LayoutTable.prepare()
     let core = try makeCore(settings)
     do throws(PlatformError) {
-      return (core, try HeapServices(core: core, settings: settings))
+      return (core, HeapServices(core: core, settings: settings, limitSource: try limitSource()))
     } catch {
       core.deallocate()
       throw error
@@ -68,23 +81,16 @@ public final class Heap: Sendable {
   private static func makeCore(_ settings: Settings) throws(PlatformError) -> HeapCore {
     let processors = try Processors.current().available
     let grey = try GreyPool()
+    if let wanted = settings.maxProcessors, Double(wanted) > processors {
+      StandardError.write(
+        "tricolor: GOMAXPROCS=\(wanted) is more than this process may use; it plans with \(processors)\n")
+    }
     let state = UnsafeMutablePointer<HeapState>.allocate(capacity: 1)
     state.initialize(
       to: HeapState(
-        settings: settings, processors: settings.maxProcessors.map { min(Double($0), processors) } ?? processors,
+        settings: settings, processors: HeapServices.planned(settings, available: processors),
         mostArenas: Int(clamping: settings.reserveBytes) / Geometry.arenaBytes, grey: grey))
     return HeapCore(state: state)
-  }
-
-  private func startThreads() throws(PlatformError) {
-    let core = self.core
-    let collector = try NativeThread.start(name: "tricolor-gc", priority: .normal) { core.runCollector() }
-    threads.withLock { $0.append(collector) }
-    let workers = max(1, Int(core.state.pointee.processors.rounded(.up)) - 1)
-    for index in 1...workers {
-      let worker = try NativeThread.start(name: "tricolor-mark-\(index)", priority: .normal) { core.runWorker(index) }
-      threads.withLock { $0.append(worker) }
-    }
   }
 
   deinit {
@@ -95,7 +101,7 @@ public final class Heap: Sendable {
     state.pointee.workersWanted.signalAll()
     state.pointee.grey.changed.signalAll()
     // Parked: the collector may be waiting for another heap's hold, which may be waiting for this thread.
-    ThreadRecords.whileParked { for thread in threads.withLock({ $0 }) { thread.join() } }
+    ThreadRecords.whileParked { services.joinThreads() }
     services.finish()
     services.cleanups.finish(core)
     ThreadRecords.whileParked { core.releaseMutators() }
@@ -169,6 +175,18 @@ public final class Heap: Sendable {
     ThreadRecords.whileParked { core.collectAndWait() }
   }
 
+  /// Collects, and returns the pages of all free memory of the heap to the system, as Go's `debug.FreeOSMemory` does.
+  ///
+  /// - Returns: the bytes returned.
+  @discardableResult
+  public func releaseFreeMemory() -> Int {
+    collect()
+    let released = core.release(.max, .forced)
+    core.state.pointee.statistics.tracedEager.wrappingAdd(released, ordering: .relaxed)
+    if core.traces(.scavenger) { core.traceScavenger(isForced: true) }
+    return released
+  }
+
   /// Examines the whole heap with all its mutators stopped, and answers what is wrong with it: nothing, when the collector works
   /// and nobody has written where it must not.
   ///
@@ -185,7 +203,10 @@ public final class Heap: Sendable {
 
   // MARK: Settings
 
-  /// The settings in force. Setting applies them at once; size of the reservation and debug switches are fixed at the start.
+  /// The settings in force. Any thread.
+  ///
+  /// Setting applies them at once, in the middle of a cycle too. The size of the reservation and the switches of `GODEBUG` that check the
+  /// heap are fixed when it is made. Settings with a value that is not allowed are reported on standard error and change nothing.
   public var configuration: Configuration {
     get {
       ForkedChild.refuse()
@@ -193,8 +214,14 @@ public final class Heap: Sendable {
     }
     set {
       ForkedChild.refuse()
+      do throws(SettingsError) {
+        try newValue.settings.validate()
+      } catch {
+        return StandardError.write("tricolor: \(error); the old settings stay\n")
+      }
       services.settings.withLock { $0 = newValue.settings }
       services.applySettings()
+      services.followProcessors()
     }
   }
 

@@ -19,28 +19,83 @@ final class HeapServices: Sendable {
   let cycleHook = Mutex<CycleHook?>(nil)
   /// Calls of `verify()` that the collector thread has yet to serve.
   let verifications = Mutex<[VerificationRequest]>([])
+  let pressure = PressureListeners()
+  /// The collector thread and the marking workers, in this order.
+  private let threads = Mutex<[NativeThread]>([])
   private let listeners = Mutex<[Int: AsyncStream<CycleEvent>.Continuation]>([:])
 
-  init(core: HeapCore, settings: Settings) throws(PlatformError) {
+  init(core: HeapCore, settings: Settings, limitSource: LimitSource) {
     self.core = core
-    limitSource = try LimitSource(settings)
+    self.limitSource = limitSource
     self.settings = Mutex(settings)
   }
 
   /// Puts the current settings into force.
   func applySettings() {
     let current = settings.withLock { $0 }
+    limitSource.configure(current)
     let cgroup = limitSource.cgroupLimit()
     core.apply(
-      gcPercent: current.gcPercent, limit: current.memoryLimit.resolve(cgroupLimit: cgroup),
+      current, limit: current.memoryLimit.resolve(cgroupLimit: cgroup),
       hardLimit: current.hardLimit.resolve(cgroupLimit: cgroup))
   }
 
+  var limitPolicy: LimitPolicy { settings.withLock { $0.limitPolicy } }
+
   /// Re-reads a limit that follows the cgroup.
   func followLimit() {
+    limitSource.lookUpIfDue(at: Clock.monotonic())
     let (limit, hard) = settings.withLock { ($0.memoryLimit, $0.hardLimit) }
     guard limit.followsCgroup || hard.followsCgroup else { return }
     if limitSource.cgroupLimitChanged() { applySettings() }
+  }
+
+  // MARK: Processors and threads
+
+  /// Reads what processors the process may use, and starts workers for those it did not have before. A system that does not tell, or
+  /// has no room for a thread, leaves things as they are until the next time.
+  func followProcessors() {
+    do throws(PlatformError) {
+      let available = try Processors.current().available
+      core.state.pointee.processors = HeapServices.planned(settings.withLock { $0 }, available: available)
+      try startWorkers()
+    } catch {
+      return
+    }
+  }
+
+  /// The processors to plan with: as many as `GOMAXPROCS` says, and no more than there are.
+  static func planned(_ settings: Settings, available: Double) -> Double {
+    settings.maxProcessors.map { min(Double($0), available) } ?? available
+  }
+
+  /// Starts the collector thread, and as many workers as there are processors beside it.
+  func startThreads() throws(PlatformError) {
+    let core = self.core
+    try threads.withLock { (threads) throws(PlatformError) in
+      threads.append(try NativeThread.start(name: "tricolor-gc", priority: .normal) { core.runCollector() })
+    }
+    try startWorkers()
+  }
+
+  private func startWorkers() throws(PlatformError) {
+    let core = self.core
+    let wanted = max(1, Int(core.state.pointee.processors.rounded(.up)) - 1)
+    try threads.withLock { (threads) throws(PlatformError) in
+      // None before the collector thread, and none after the end has begun.
+      while !threads.isEmpty, threads.count <= wanted, !core.state.pointee.stopping.load(ordering: .acquiring) {
+        let index = threads.count
+        threads.append(
+          try NativeThread.start(name: "tricolor-mark-\(index)", priority: .normal) { core.runWorker(index) })
+      }
+    }
+  }
+
+  /// Waits for all threads, which have been told to stop.
+  func joinThreads() {
+    threads.withLock { $0.first }?.join()
+    // The collector thread alone starts others.
+    for worker in threads.withLock({ $0 }).dropFirst() { worker.join() }
   }
 
   func makeEventStream() -> AsyncStream<CycleEvent> {
@@ -62,6 +117,7 @@ final class HeapServices: Sendable {
 
   func finish() {
     for listener in listeners.withLock({ $0 }) { listener.value.finish() }
+    pressure.finish()
   }
 }
 
@@ -70,15 +126,19 @@ extension HeapCore {
   var services: HeapServices { Unmanaged<HeapServices>.fromOpaque(state.pointee.services!).takeUnretainedValue() }
 
   /// New goals for a running heap.
-  func apply(gcPercent: Int?, limit: Int64?, hardLimit: Int64?) {
+  func apply(_ settings: Settings, limit: Int64?, hardLimit: Int64?) {
+    state.pointee.traces.store(Traces(settings.debug).rawValue, ordering: .relaxed)
     state.pointee.pacing.lock.lock()
-    state.pointee.pacing.pacer.setGCPercent(Int32(clamping: gcPercent ?? -1))
-    let hard = hardLimit ?? .max
-    state.pointee.pacing.pacer.setMemoryLimit(min(limit ?? .max, hard))
+    state.pointee.pacing.pacer.setGCPercent(Int32(clamping: settings.gcPercent ?? -1))
+    state.pointee.pacing.pacer.setHeapMinimum(settings.minimumHeap)
+    state.pointee.pacing.limiter.setCapPercent(settings.gcCPULimit)
     state.pointee.pacing.limit.store(Int(limit ?? .max), ordering: .relaxed)
-    state.pointee.pacing.hardLimit.store(Int(hard), ordering: .relaxed)
+    state.pointee.pacing.hardLimit.store(Int(hardLimit ?? .max), ordering: .relaxed)
+    state.pointee.pacing.setGoalLimit(self)
     state.pointee.pacing.lock.unlock()
     repace()
+    // The new goal may lie below what there is: the tick begins the cycle.
+    state.pointee.wakeCollector.signalAll()
   }
 
   func readStatistics(_ services: HeapServices) -> HeapStatistics {
@@ -87,6 +147,10 @@ extension HeapCore {
     result.gcPercent = services.settings.withLock { $0.gcPercent }
     let limit = counters.pointee.pacing.limit.load(ordering: .relaxed)
     result.limitBytes = limit == Int.max ? nil : limit
+    let hard = counters.pointee.pacing.hardLimit.load(ordering: .relaxed)
+    result.hardLimitBytes = hard == Int.max ? nil : hard
+    result.tightenedPercent = counters.pointee.pacing.tightenedPercent.load(ordering: .relaxed)
+    result.limitIsUnmet = counters.pointee.pacing.limitIsUnmet.load(ordering: .relaxed)
     result.cyclesByCause = [
       .growth: counters.pointee.statistics.growthCycles.load(ordering: .relaxed),
       .limit: counters.pointee.statistics.limitCycles.load(ordering: .relaxed),
@@ -107,7 +171,17 @@ extension HeapCore {
       assist: counters.pointee.statistics.assist.load(ordering: .relaxed),
       idle: counters.pointee.statistics.idle.load(ordering: .relaxed),
       sweep: counters.pointee.statistics.sweep.load(ordering: .relaxed),
-      scavenge: counters.pointee.statistics.scavenge.load(ordering: .relaxed))
+      scavenge: counters.pointee.statistics.scavenge.load(ordering: .relaxed),
+      scavengeForAllocation: counters.pointee.statistics.scavengeForAllocation.load(ordering: .relaxed))
+    result.processors = counters.pointee.processors
+    result.elapsedNanoseconds = Clock.monotonic() - counters.pointee.startTime
+    result.processCPUNanoseconds = Clock.processCPU()
+    result.holdCPUNanoseconds = counters.pointee.statistics.holdCPU.totalNanoseconds
+    result.holdCounts = counters.pointee.statistics.holds.bucketCounts()
+    result.timeToSafepointCounts = counters.pointee.statistics.timeToSafepoint.bucketCounts()
+    result.limiterLastCycle = counters.pointee.pacing.limiterLastOn.load(ordering: .relaxed)
+    result.queuedCleanups = counters.pointee.cleanups.queued.load(ordering: .relaxed)
+    result.executedCleanups = counters.pointee.cleanups.taken.load(ordering: .relaxed)
     result.holds = counters.pointee.statistics.holds.distribution()
     result.holdCPU = counters.pointee.statistics.holdCPU.distribution()
     result.stalls = counters.pointee.statistics.stalls.distribution()
@@ -129,6 +203,15 @@ extension HeapCore {
     result.usedBlockBytes = counters.pointee.blocks.usedBlocks.load(ordering: .relaxed) * Geometry.blockBytes
     result.heldFreeBytes = counters.pointee.blocks.heldBlocks.load(ordering: .relaxed) * Geometry.blockBytes
     result.metadataBytes = metadataBytes
+    result.unbackedBytes = counters.pointee.blocks.counts.released * Geometry.blockBytes
+    result.foreignBytes = counters.pointee.pacing.foreignBytes.load(ordering: .relaxed)
+    result.externalBytes = externalBytes
+    result.unsweptBytes = counters.pointee.unsweptGarbage.load(ordering: .relaxed)
+    result.heapScanBytes = max(0, counters.pointee.scannableBytes.load(ordering: .relaxed))
+    result.stackScanBytes = counters.pointee.statistics.scannedStackBytes.load(ordering: .relaxed)
+    result.globalScanBytes = globalBytes
+    result.freedBytes = counters.pointee.statistics.freedBytes.load(ordering: .relaxed)
+    result.freedObjects = counters.pointee.statistics.freedObjects.load(ordering: .relaxed)
     result.allocatedBytes = counters.pointee.statistics.allocatedBytes.load(ordering: .relaxed)
     result.allocatedObjects = counters.pointee.statistics.allocatedObjects.load(ordering: .relaxed)
     result.markedBytes = counters.pointee.statistics.markedBytes.load(ordering: .relaxed)

@@ -65,14 +65,17 @@ struct HeapState: ~Copyable {
   let reserveBytes: Int
   let clobbersFreeCells: Bool
   let stressesCollection: Bool
-  let tracesCycles: Bool
+  /// Which lines are written to standard error (`GODEBUG`), as bits of `Traces`.
+  let traces = Atomic<UInt8>(0)
   let verifiesHeap: Bool
   let checksMarks: Bool
   /// Whether `liveBytes` was set with nobody running: then it must agree with the cells. Without a hold, what is handed out while
   /// the counters are read makes it an estimate.
   var liveIsExact = true
-  let processors: Double
+  /// Processors the collector plans with, a fraction under a quota: the bits of a `Double`.
+  private let processorBits: Atomic<UInt64>
   let startTime = Clock.monotonic()
+  var watch = LimitWatch()
 
   init(settings: Settings, processors: Double, mostArenas: Int, grey: consuming GreyPool) {
     self.grey = grey
@@ -83,15 +86,21 @@ struct HeapState: ~Copyable {
     reserveBytes = Int(clamping: settings.reserveBytes)
     clobbersFreeCells = settings.debug.clobberFree
     stressesCollection = settings.debug.gcStress
-    tracesCycles = settings.debug.gcTrace
     verifiesHeap = settings.debug.gcVerify
     checksMarks = settings.debug.gcCheckMark
-    self.processors = processors
+    processorBits = Atomic(processors.bitPattern)
   }
 
   deinit {
     lanes.deinitialize(count: Geometry.mostLanes)
     lanes.deallocate()
+  }
+}
+
+extension HeapState {
+  var processors: Double {
+    get { Double(bitPattern: processorBits.load(ordering: .relaxed)) }
+    nonmutating set { processorBits.store(newValue.bitPattern, ordering: .relaxed) }
   }
 }
 

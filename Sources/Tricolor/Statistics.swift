@@ -11,6 +11,7 @@ struct DurationHistogram: ~Copyable {
   private static let buckets = 640
   private let counts: UnsafeMutablePointer<Atomic<Int>>
   private let largest = Atomic<UInt64>(0)
+  private let sum = Atomic<UInt64>(0)
 
   init() {
     counts = .allocate(capacity: DurationHistogram.buckets)
@@ -21,6 +22,7 @@ struct DurationHistogram: ~Copyable {
 
   func record(_ nanoseconds: UInt64) {
     counts[DurationHistogram.bucket(nanoseconds)].wrappingAdd(1, ordering: .relaxed)
+    sum.wrappingAdd(nanoseconds, ordering: .relaxed)
     var seen = largest.load(ordering: .relaxed)
     while nanoseconds > seen {
       let result = largest.compareExchange(expected: seen, desired: nanoseconds, ordering: .relaxed)
@@ -42,13 +44,15 @@ struct DurationHistogram: ~Copyable {
     return (UInt64(bucket % 16 + 17) << UInt64(log - 4)) - 1
   }
 
+  /// All durations recorded, together.
+  var totalNanoseconds: UInt64 { sum.load(ordering: .relaxed) }
+
+  /// How many fell into each bucket.
+  func bucketCounts() -> [Int] { (0..<DurationHistogram.buckets).map { counts[$0].load(ordering: .relaxed) } }
+
   func distribution() -> DurationDistribution {
-    var total = 0
-    var copy = [Int](repeating: 0, count: DurationHistogram.buckets)
-    for i in 0..<DurationHistogram.buckets {
-      copy[i] = counts[i].load(ordering: .relaxed)
-      total += copy[i]
-    }
+    let copy = bucketCounts()
+    let total = copy.reduce(0, +)
     let maximum = largest.load(ordering: .relaxed)
     func quantile(_ fraction: Double) -> UInt64 {
       let rank = Int((Double(total) * fraction).rounded(.up))
@@ -83,8 +87,9 @@ public struct CollectorCPU: Sendable, Equatable {
   /// Workers on processors that no mutator used.
   public var idle: UInt64 = 0
   public var sweep: UInt64 = 0
-  /// Returning pages to the system.
+  /// Returning pages to the system, and what of it was done by allocations that needed the room.
   public var scavenge: UInt64 = 0
+  public var scavengeForAllocation: UInt64 = 0
 
   public var total: UInt64 { background + assist + idle + sweep + scavenge }
 }
@@ -92,8 +97,20 @@ public struct CollectorCPU: Sendable, Equatable {
 /// A consistent-enough reading of a heap's counters. Bytes, nanoseconds and counts.
 public struct HeapStatistics: Sendable {
   public var gcPercent: Int?
-  /// The memory limit in force, nil when there is none.
+  /// The memory limit in force, and the hard one; nil when there is none.
   public var limitBytes: Int?
+  public var hardLimitBytes: Int?
+  /// By how many percent signs of the kernel make the limit smaller for the goal (memory pressure, memory.high, the cgroup's limit met).
+  public var tightenedPercent = 0
+  /// Whether live objects and memory outside the heap leave no room below the limit.
+  public var limitIsUnmet = false
+  /// The number of the last cycle in which the CPU limiter was on, 0 for none.
+  public var limiterLastCycle = 0
+  /// Processors the collector plans with, a fraction under a CPU quota.
+  public var processors = 0.0
+  /// Time since the heap was made, and CPU time of the process.
+  public var elapsedNanoseconds: UInt64 = 0
+  public var processCPUNanoseconds: UInt64 = 0
   /// Finished cycles by cause, and in all.
   public var cyclesByCause: [CycleCause: Int] = [:]
   public var cycles = 0
@@ -103,9 +120,13 @@ public struct HeapStatistics: Sendable {
   /// Every interval in which the collector held a mutator (handshake work), by wall clock and by the thread's CPU time.
   public var holds = DurationDistribution()
   public var holdCPU = DurationDistribution()
+  public var holdCPUNanoseconds: UInt64 = 0
   /// Holds, assists, sweeping for allocation and waits for memory.
   public var stalls = DurationDistribution()
   public var timeToSafepoint = DurationDistribution()
+  /// The buckets of `holds` and `timeToSafepoint`, for `metrics`.
+  var holdCounts: [Int] = []
+  var timeToSafepointCounts: [Int] = []
   /// Bytes marked by the last cycle plus handed out since.
   public var liveBytes = 0
   public var markedLiveBytes = 0
@@ -118,8 +139,24 @@ public struct HeapStatistics: Sendable {
   public var usedBlockBytes = 0
   public var heldFreeBytes = 0
   public var metadataBytes = 0
+  /// Bytes of free blocks without pages, in arenas the heap has taken.
+  public var unbackedBytes = 0
+  /// Memory of the process that is not the heap's, as last estimated; and bytes outside that objects keep (`addExternalBytes`).
+  public var foreignBytes = 0
+  public var externalBytes = 0
+  /// Dead objects in blocks that are not swept yet.
+  public var unsweptBytes = 0
+  /// What the next cycle has to scan: objects with references, stacks as last scanned, root handles.
+  public var heapScanBytes = 0
+  public var stackScanBytes = 0
+  public var globalScanBytes = 0
   public var allocatedBytes = 0
   public var allocatedObjects = 0
+  /// What finished cycles have found dead.
+  public var freedBytes = 0
+  public var freedObjects = 0
+  public var queuedCleanups = 0
+  public var executedCleanups = 0
   public var markedBytes = 0
   public var markedObjects = 0
   /// Wall time spent marking and CPU time spent marking, over all cycles.
@@ -144,14 +181,20 @@ struct StatisticsCounters: ~Copyable {
   let peakLive = Atomic<Int>(0)
   let peakResident = Atomic<Int>(0)
   let scannedStackBytes = Atomic<Int>(0)
+  let freedBytes = Atomic<Int>(0)
+  let freedObjects = Atomic<Int>(0)
   let background = Atomic<UInt64>(0)
   let assist = Atomic<UInt64>(0)
   let idle = Atomic<UInt64>(0)
   let sweep = Atomic<UInt64>(0)
   let scavenge = Atomic<UInt64>(0)
+  let scavengeForAllocation = Atomic<UInt64>(0)
   let markNanoseconds = Atomic<UInt64>(0)
   let slowSafepoints = Atomic<Int>(0)
   let slowThread = Atomic<Int32>(0)
+  /// Bytes returned in the background and for allocations since the last line of `scavtrace`.
+  let tracedBackground = Atomic<Int>(0)
+  let tracedEager = Atomic<Int>(0)
   let failedReleases = Atomic<Int>(0)
   let attachedMutators = Atomic<Int>(0)
   let growthCycles = Atomic<Int>(0)

@@ -1,7 +1,8 @@
 // The figures of one memory control group, under the names its version gives them.
 //
 // Usage and memory.stat are read every few milliseconds and stay open; peaks and kill counts are read once or twice in a run
-// and are opened when asked for. `memory.failcnt` is left alone: recent kernels leave it 0 even at the limit.
+// and are opened when asked for. Version 1 counts how often the limit was met in two files: a group whose limit on memory and
+// swap together is the same meets that one first, and `memory.failcnt` stays 0.
 
 import Glibc
 
@@ -46,6 +47,17 @@ final class GroupCounters: Sendable {
   func highEvents() throws(PlatformError) -> Int64? {
     let file = version == .v1 ? nil : try KernelFile.ifPresent(directory + "/memory.events")
     return file?.read { TextScan.number($0, after: "high ") }
+  }
+
+  /// How often the group met its hard limit, so that the kernel had to reclaim.
+  func limitEvents() throws(PlatformError) -> Int64? {
+    if version == .v2 {
+      return try KernelFile.ifPresent(directory + "/memory.events")?.read { TextScan.number($0, after: "max ") }
+    }
+    let memory = try KernelFile.ifPresent(directory + "/memory.failcnt")?.read(Self.first)
+    let withSwap = try KernelFile.ifPresent(directory + "/memory.memsw.failcnt")?.read(Self.first)
+    if memory == nil && withSwap == nil { return nil }
+    return (memory ?? 0) + (withSwap ?? 0)
   }
 
   /// The largest usage so far; nil on version 2 before Linux 5.19.

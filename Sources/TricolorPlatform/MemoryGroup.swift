@@ -54,6 +54,13 @@ public struct MemoryGroup: Sendable {
   /// The smallest memory.high on the path in bytes, now; nil when there is none, as always on version 1.
   public func softLimit() -> Int64? { state.softLimit() }
 
+  /// The smaller of `hardLimit` and `softLimit`: what a limit relative to the group's is relative to. Above memory.high nobody is
+  /// killed, but everybody waits.
+  public func limit() -> Int64? {
+    guard let hard = hardLimit() else { return softLimit() }
+    return min(hard, softLimit() ?? hard)
+  }
+
   /// Bytes charged to the group and to the groups below it; nil at the root of version 2, which has no such count.
   public func usage(at level: Level = .own) -> Int64? { state.counters(level).usage() }
 
@@ -73,6 +80,11 @@ public struct MemoryGroup: Sendable {
   /// How often the group was slowed down at memory.high; nil on version 1.
   public func highEvents(at level: Level = .own) throws(PlatformError) -> Int64? {
     try state.counters(level).highEvents()
+  }
+
+  /// How often the group met its hard limit, so that the kernel had to reclaim.
+  public func limitEvents(at level: Level = .own) throws(PlatformError) -> Int64? {
+    try state.counters(level).limitEvents()
   }
 
   /// Looks the group and its limits up again. Costs some 200 µs: once in some seconds is often enough.

@@ -95,7 +95,7 @@ struct RunTests {
     let result = try run(Self.small, threads: 2)
     for key in [
       "keys", "revisions", "liveValueBytes", "compactions", "watchEventsDelivered", "watchVictims", "leasesExpired",
-      "raftEntries", "shed",
+      "raftEntries", "shed", "logCuts", "pressure",
     ] {
       #expect(result.figures[key] != nil, "\(key)")
     }

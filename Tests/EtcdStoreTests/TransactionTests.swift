@@ -99,4 +99,30 @@ struct TransactionTests {
       #expect(indexes == Array(14...20))
     }
   }
+
+  @Test("the log is cut while memory is short, and grows again afterwards")
+  func logIsCut() throws {
+    var configuration = StoreConfiguration()
+    configuration.raftRetain = 16
+    try withStore(configuration) { store, m in
+      func indexes() -> [Int] {
+        let ring = store.state(m).entries.entries!
+        return (0..<ring.count).compactMap { ring[$0]?.index }.sorted()
+      }
+      for number in 0..<20 { try store.put("a", "\(number)", m) }
+      store.state(m).entries.keep(oneIn: 4)
+      #expect(indexes() == Array(17...20))
+      for number in 0..<5 { try store.put("a", "\(number)", m) }
+      #expect(indexes() == Array(22...25))
+      store.state(m).entries.keep(oneIn: 100)
+      #expect(indexes() == [25])
+      store.state(m).entries.keep(oneIn: 1)
+      for number in 0..<30 {
+        try store.put("a", "\(number)", m)
+        let retained = store.state(m).entries.retainedCount
+        #expect(retained == min(16, number + 2))
+      }
+      #expect(indexes() == Array(40...55))
+    }
+  }
 }

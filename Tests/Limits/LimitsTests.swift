@@ -41,10 +41,12 @@ struct LimitsTests {
     #if DEBUG
       static let keys = 6000
       static let small = 56
+      static let tight = 40
       static let large = 72
     #else
       static let keys = 36_000
       static let small = 173
+      static let tight = 110
       static let large = 311
     #endif
 
@@ -101,6 +103,76 @@ struct LimitsTests {
     try expectSurvival(outcome, in: 64)
     #expect((outcome.report["result"] as? [String: Any])?["interrupted"] as? Bool == true)
     #expect(try groups(of: running.process.processIdentifier).isEmpty)
+  }
+
+  @Test(
+    "a store short of memory cuts its log, unless it is told not to shed, and stays right", arguments: ["on", "off"])
+  func storeSheds(_ choice: String) throws {
+    let outcome = try LimitedCommand.run(
+      Store.arguments(duration: "6s", mebibytes: Store.tight) + ["--shed", choice])
+    #expect(outcome.exitCode == 0, "\(outcome.errors)")
+    #expect(outcome.report["verified"] as? Bool == true)
+    let result = try #require(outcome.report["result"] as? [String: Any])
+    let pressure = try #require(result["pressure"] as? [String: Any])
+    #expect(try #require(pressure["elevated"] as? Int) > 0)
+    // Lists are refused where pressure and a storm of lists coincide, which the kernel's scheduling decides.
+    if choice == "off" { #expect(result["shed"] as? Int == 0) }
+    #expect((try #require(result["logCuts"] as? Int) > 0) == (choice == "on"))
+  }
+
+  // MARK: Limits that change
+
+  /// A run of the store that wants more than it may have, whose group's limit becomes another one as soon as it works.
+  private func resized(
+    from before: Int, to after: Int, environment: [String: String]
+  ) throws -> LimitedCommand.Outcome {
+    let running = try LimitedCommand.Running(
+      Store.arguments(duration: "6s", mebibytes: before), environment: environment.merging(["GOGC": "400"]) { $1 })
+    try waitForGroup(of: running.process.processIdentifier)
+    let group = try #require(try groups(of: running.process.processIdentifier).first)
+    // Memory and swap together may never be less than memory.
+    let files = ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"].map { group.appendingPathComponent($0) }
+    for file in after < before ? files : files.reversed() {
+      guard FileManager.default.fileExists(atPath: file.path) else { continue }
+      try Data("\(after * Self.mebibyte)".utf8).write(to: file)
+    }
+    return try running.finish()
+  }
+
+  /// Whether the group that the machine makes is one of version 1, whose limits these tests change.
+  static let isVersionOne: Bool = {
+    do {
+      return try (LimitedCommand.machine()["cgroup"] as? [String: Any])?["version"] as? Int == 1
+    } catch {
+      Issue.record("tricolor topology failed: \(error)")
+      return false
+    }
+  }()
+
+  @Test("a limit lowered by 30 % at work is followed", .enabled(if: isVersionOne))
+  func loweredLimit() throws {
+    let outcome = try resized(from: Store.small * 10 / 7, to: Store.small, environment: ["GOMEMLIMIT": "auto"])
+    #expect(outcome.exitCode == 0, "\(outcome.errors)")
+    #expect(outcome.report["verified"] as? Bool == true)
+    #expect(outcome.report["cgroupLimitBytes"] as? Int == Store.small * Self.mebibyte)
+    let limit = try #require(outcome.report["limitBytes"] as? Int)
+    #expect(limit == Store.small * Self.mebibyte / 100 * 90 + Store.small * Self.mebibyte % 100 * 90 / 100)
+    #expect(try #require(outcome.report["peakRSSBytes"] as? Int) <= Store.small * Self.mebibyte)
+  }
+
+  @Test("and kills a run that goes by the old one", .enabled(if: isVersionOne))
+  func loweredLimitIgnored() throws {
+    let outcome = try resized(from: Store.small * 10 / 7, to: Store.small, environment: ["GOMEMLIMIT": "off"])
+    #expect(outcome.report["oomKilled"] as? Bool == true)
+  }
+
+  @Test("a limit that is raised at work is used", .enabled(if: isVersionOne))
+  func raisedLimit() throws {
+    let outcome = try resized(from: Store.small, to: 2 * Store.small, environment: ["GOMEMLIMIT": "auto"])
+    #expect(outcome.exitCode == 0, "\(outcome.errors)")
+    let limit = try #require(outcome.report["limitBytes"] as? Int)
+    #expect(limit > Store.small * Self.mebibyte)
+    #expect(try #require(outcome.report["peakRSSBytes"] as? Int) > Store.small * Self.mebibyte)
   }
 
   /// Waits until a client thread of the run inside the group has come up.

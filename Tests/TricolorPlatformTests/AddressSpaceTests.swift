@@ -1,5 +1,6 @@
 // Reserving, committing and releasing really move pages, and the resident set reader sees it.
 
+import FixtureTrees
 import Glibc
 import Testing
 

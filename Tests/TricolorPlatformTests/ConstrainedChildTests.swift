@@ -1,5 +1,6 @@
 // Children in real memory control groups: skipped, loudly, where no group may be made.
 
+import FixtureTrees
 import Glibc
 import Testing
 

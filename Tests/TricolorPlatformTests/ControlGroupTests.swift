@@ -1,5 +1,6 @@
 // Finding the memory group of the process and its effective limit, on copied trees of many kinds of machine.
 
+import FixtureTrees
 import Testing
 
 @testable import TricolorPlatform

@@ -1,5 +1,6 @@
 // Processor counts: affinity masks, control group quotas, pressure figures.
 
+import FixtureTrees
 import Testing
 
 @testable import TricolorPlatform

@@ -1,5 +1,6 @@
 // NUMA topologies of other machines, from copied trees, and placement on this one.
 
+import FixtureTrees
 import Glibc
 import Testing
 

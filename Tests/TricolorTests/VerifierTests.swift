@@ -287,7 +287,7 @@ struct VerifierTests {
     expect(result, toSay: ": reachable and not marked")
   }
 
-  @Test("gccheckmark counts floating garbage in the cycle's line, and goes on")
+  @Test("gccheckmark counts floating garbage in a line of its own, and goes on")
   func floating() async {
     let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
       var configuration = Heap.Configuration()
@@ -303,7 +303,7 @@ struct VerifierTests {
       }
       heap.collect()
     }
-    expect(result, toSay: "(forced), re-marked 2 objects, 3 floating, 0 on a stack alone")
+    expect(result, toSay: "gccheckmark: re-marked 2 objects, 3 floating, 0 on a stack alone")
   }
 
   // MARK: Helpers

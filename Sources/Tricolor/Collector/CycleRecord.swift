@@ -38,10 +38,15 @@ struct CycleRecord {
   var swept: UInt64 = 0
   var rounds = 0
   var liveAtStart = 0
+  /// Objects allocated, and marked, before the cycle.
+  var allocatedObjects = 0
+  var markedObjects = 0
   var liveAtEnd = 0
   var marked = 0
   var goal = 0
   var stackBytes = 0
+  /// Blocks that there were to sweep.
+  var usedBlocks = 0
   var backgroundNanoseconds: UInt64 = 0
   var idleAtStart: UInt64 = 0
   var idleNanoseconds: UInt64 = 0
@@ -58,6 +63,8 @@ struct CycleRecord {
 
   mutating func begin(_ heap: HeapCore) {
     started = Clock.monotonic()
+    allocatedObjects = heap.state.pointee.statistics.allocatedObjects.load(ordering: .relaxed)
+    markedObjects = heap.state.pointee.statistics.markedObjects.load(ordering: .relaxed)
     liveAtStart = heap.state.pointee.liveBytes.load(ordering: .relaxed)
     idleAtStart = heap.state.pointee.statistics.idle.load(ordering: .relaxed)
     goal = heap.state.pointee.pacing.goal.load(ordering: .relaxed)
@@ -70,6 +77,7 @@ extension HeapCore {
     let state = self.state
     record.liveAtEnd = state.pointee.liveBytes.load(ordering: .relaxed)
     record.marked = markedInHeap(record) + externalBytes
+    record.usedBlocks = state.pointee.blocks.usedBlocks.load(ordering: .relaxed)
     record.stackBytes = state.pointee.statistics.scannedStackBytes.load(ordering: .relaxed)
     record.idleNanoseconds = state.pointee.statistics.idle.load(ordering: .relaxed) - record.idleAtStart
     record.assistNanoseconds = state.pointee.pacing.assistNanoseconds.load(ordering: .relaxed)
@@ -96,8 +104,18 @@ extension HeapCore {
     case .forced: state.pointee.statistics.forcedCycles.wrappingAdd(1, ordering: .relaxed)
     case .periodic: state.pointee.statistics.periodicCycles.wrappingAdd(1, ordering: .relaxed)
     }
-    if state.pointee.tracesCycles { GCTrace.write(record, self) }
+    noteFreed(record)
+    trace(record)
     services.publish(event(record))
+  }
+
+  /// Counts what the cycle has found dead: what there was before it and was not marked. Objects allocated meanwhile live.
+  private func noteFreed(_ record: CycleRecord) {
+    let statistics = state
+    statistics.pointee.statistics.freedBytes.wrappingAdd(
+      max(0, record.liveAtEnd - record.marked), ordering: .relaxed)
+    let marked = statistics.pointee.statistics.markedObjects.load(ordering: .relaxed) - record.markedObjects
+    statistics.pointee.statistics.freedObjects.max(record.allocatedObjects - marked, ordering: .relaxed)
   }
 
   private func event(_ record: CycleRecord) -> CycleEvent {
@@ -111,67 +129,5 @@ extension HeapCore {
       residentBytes: ownResidentBytes + state.pointee.pacing.foreignBytes.load(ordering: .relaxed),
       assistNanoseconds: record.assistNanoseconds, backgroundNanoseconds: record.backgroundNanoseconds,
       idleNanoseconds: record.idleNanoseconds, rounds: record.rounds)
-  }
-}
-
-/// `GODEBUG=gctrace=1`: one line a cycle on standard error, in Go's format, so that tools that read Go's lines read these. What Go
-/// calls its two pauses is here the time from the request to the last answer of the opening and of the closing handshakes; no
-/// thread is stopped for that long. After Go's fields: the cause, where Go would print only "(forced)", and whether the cycle was young.
-enum GCTrace {
-  static func write(_ record: CycleRecord, _ heap: HeapCore) {
-    let state = heap.state
-    let now = record.markingEnded
-    let opening = record.markingStarted - record.started
-    let closing = record.swept - record.markingEnded
-    let elapsed = Double(now - state.pointee.startTime)
-    let spent =
-      state.pointee.statistics.background.load(ordering: .relaxed)
-      + state.pointee.statistics.assist.load(ordering: .relaxed)
-    let percent = Int(100 * Double(spent) / max(1, elapsed * state.pointee.processors))
-    let clock =
-      "\(milliseconds(opening))+\(milliseconds(record.markingEnded - record.markingStarted))+\(milliseconds(closing)) ms clock"
-    let cpu =
-      "\(milliseconds(opening))+\(milliseconds(record.assistNanoseconds))/\(milliseconds(record.backgroundNanoseconds))/"
-      + "\(milliseconds(record.idleNanoseconds))+\(milliseconds(closing)) ms cpu"
-    let sizes =
-      "\(record.liveAtStart >> 20)->\(record.liveAtEnd >> 20)->\(record.marked >> 20) MB, \(record.goal >> 20) MB goal, "
-      + "\(record.stackBytes >> 20) MB stacks, 0 MB globals"
-    let seconds = fixed(UInt64(record.started - state.pointee.startTime), unit: 1_000_000_000, digits: 3)
-    let cause: String
-    switch record.cause {
-    case .growth: cause = ""
-    case .limit: cause = " (limit)"
-    case .forced: cause = " (forced)"
-    case .periodic: cause = " (periodic)"
-    }
-    let kind = record.isYoung ? " (young)" : ""
-    let comparison = record.comparison.map { ", \($0)" } ?? ""
-    let line =
-      "gc \(record.number) @\(seconds)s \(percent)%: \(clock), \(cpu), \(sizes), \(Int(state.pointee.processors)) P\(cause)\(kind)\(comparison)\n"
-    StandardError.write(line)
-  }
-
-  /// Go's rule: whole milliseconds from 10 ms on, otherwise two significant digits.
-  static func milliseconds(_ nanoseconds: UInt64) -> String {
-    if nanoseconds >= 10_000_000 { return "\(nanoseconds / 1_000_000)" }
-    var value = nanoseconds / 1000
-    if value == 0 { return "0" }
-    var digits = 3
-    while value >= 100 {
-      value /= 10
-      digits -= 1
-    }
-    var unit: UInt64 = 1
-    for _ in 0..<digits { unit *= 10 }
-    return fixed(value, unit: unit, digits: digits)
-  }
-
-  private static func fixed(_ value: UInt64, unit: UInt64, digits: Int) -> String {
-    if digits == 0 { return "\(value)" }
-    var scale: UInt64 = 1
-    for _ in 0..<digits { scale *= 10 }
-    let fraction = value % unit * scale / unit
-    let text = "\(fraction)"
-    return "\(value / unit)." + String(repeating: "0", count: digits - text.count) + text
   }
 }

@@ -53,9 +53,7 @@ extension HeapCore {
 
   /// Bytes the process may still grow by, by the last estimate of what is not ours.
   var roomUnderLimit: Int {
-    let limit = min(
-      state.pointee.pacing.limit.load(ordering: .relaxed), state.pointee.pacing.hardLimit.load(ordering: .relaxed))
-    return room(under: limit)
+    room(under: limitInForce)
   }
 
   /// Tries to make room for `bytes`. A block of the wanted lane if the sweep found one; nil when the caller may take fresh memory,
@@ -123,13 +121,22 @@ extension HeapCore {
     }
   }
 
-  /// Releases pages of free blocks now. A refusal of the system leaves them resident, which the next reading will show.
+  /// Releases pages of free blocks now, for an allocation. A refusal of the system leaves them resident, which the next reading will show.
   @discardableResult
   func releaseHeld(_ bytes: Int) -> Int {
     let began = Clock.threadCPU()
+    let released = release(bytes, .forced)
+    state.pointee.statistics.scavengeForAllocation.wrappingAdd(Clock.threadCPU() - began, ordering: .relaxed)
+    state.pointee.statistics.tracedEager.wrappingAdd(released, ordering: .relaxed)
+    return released
+  }
+
+  /// Returns pages of free blocks; the bytes returned.
+  func release(_ bytes: Int, _ mode: ReleaseMode) -> Int {
+    let began = Clock.threadCPU()
     defer { state.pointee.statistics.scavenge.wrappingAdd(Clock.threadCPU() - began, ordering: .relaxed) }
     do {
-      return try state.pointee.blocks.release(bytes)
+      return try state.pointee.blocks.release(bytes, mode)
     } catch {
       state.pointee.statistics.failedReleases.wrappingAdd(1, ordering: .relaxed)
       return 0

@@ -12,6 +12,7 @@ struct PacingState: ~Copyable {
   var pacer: Pacer
   var limiter: CPULimiter
   var foreign = ForeignMemoryEstimate()
+  var tightening = LimitTightening()
   /// Work done by all markers in this cycle, and how much of it nobody has used to pay for allocation.
   let scanWork = Atomic<Int>(0)
   let credit = Atomic<Int>(0)
@@ -23,6 +24,8 @@ struct PacingState: ~Copyable {
   let goal = Atomic<Int>(Int.max)
   let goalIsLimited = Atomic<Bool>(false)
   let assistsOff = Atomic<Bool>(false)
+  /// What the CPU limiter leaves background marking of the processors, as bits.
+  let backgroundShareBits = Atomic<UInt64>(PacerConstants.backgroundUtilization.bitPattern)
   /// The limit in bytes, `Int.max` when there is none.
   let limit = Atomic<Int>(Int.max)
   let hardLimit = Atomic<Int>(Int.max)
@@ -41,15 +44,23 @@ struct PacingState: ~Copyable {
   /// Block bytes in use and the goal at the end of the last cycle: what the scavenger measures against.
   let lastInUse = Atomic<Int>(0)
   let lastGoal = Atomic<Int>(Int.max)
-  /// Inputs of the CPU limiter since its last update.
-  var lastLimiterUpdate: UInt64 = 0
-  var lastLimiterCPU: UInt64 = 0
+  /// The limit that the goal is computed from: the smaller of both, less what the kernel's signs take off.
+  let goalLimit = Atomic<Int>(Int.max)
+  /// By how much the kernel's signs make the limit smaller, and whether the limit cannot be met: for those who ask.
+  let tightenedPercent = Atomic<Int>(0)
+  let limitIsUnmet = Atomic<Bool>(false)
+  /// What the CPU limiter was last fed with, and the number of the cycle in which it was last on.
+  var limiterReading: CPUReading
+  let limiterLastOn = Atomic<Int>(0)
 
   init(settings: Settings) {
     pacer = Pacer(
       gcPercent: Int32(clamping: settings.gcPercent ?? -1), memoryLimit: Int64.max, heapMinimum: settings.minimumHeap)
     limiter = CPULimiter(capPercent: settings.gcCPULimit)
     generations = GenerationPolicy(mode: settings.youngCycles)
+    limiterReading = CPUReading()
+    limiterReading.time = Clock.monotonic()
+    limiterReading.process = Clock.processCPU()
   }
 }
 
@@ -60,7 +71,6 @@ extension PacingState {
   /// A cycle begins: what was live then is what marking will find at most.
   mutating func startCycle(_ heap: HeapCore, isYoung: Bool) {
     lock.lock()
-    defer { lock.unlock() }
     cycleIsYoung = isYoung
     scanWork.store(0, ordering: .relaxed)
     credit.store(0, ordering: .relaxed)
@@ -72,6 +82,9 @@ extension PacingState {
     read(heap)
     pacer.startCycle(processors: heap.state.pointee.processors)
     publish(heap)
+    let line = heap.traces(.pacer) ? GCTrace.began(pacer) : nil
+    lock.unlock()
+    if let line { StandardError.write(line) }
   }
 
   /// The counters of the running heap, into the pacer. The lock is held.
@@ -82,7 +95,7 @@ extension PacingState {
     pacer.heapScanWork = UInt64(max(0, scanWork.load(ordering: .relaxed)))
     let stacks = UInt64(max(0, heap.state.pointee.statistics.scannedStackBytes.load(ordering: .relaxed)))
     pacer.stackScanWork = stacks
-    pacer.globalsScan = UInt64(max(0, heap.state.pointee.roots.count.load(ordering: .relaxed))) * 8
+    pacer.globalsScan = UInt64(heap.globalBytes)
     pacer.maxStackScan = max(pacer.maxStackScan, stacks)
     pacer.memory = heap.memoryReading(foreign: foreignBytes.load(ordering: .relaxed))
   }
@@ -96,10 +109,20 @@ extension PacingState {
     heap.state.pointee.trigger.store(Int(clamping: trigger), ordering: .relaxed)
   }
 
+  /// Puts the limit in force, less what the kernel's signs take off, before the pacer. The lock is held.
+  mutating func setGoalLimit(_ heap: HeapCore) {
+    let limit = tightening.tightened(Int64(heap.limitInForce))
+    tightenedPercent.store(tightening.percent, ordering: .relaxed)
+    if limit == pacer.memoryLimit { return }
+    pacer.setMemoryLimit(limit)
+    goalLimit.store(Int(limit), ordering: .relaxed)
+    read(heap)
+    publish(heap)
+  }
+
   /// The cycle's marking is over.
   mutating func endCycle(_ heap: HeapCore, _ record: CycleRecord, garbage: Int) {
     lock.lock()
-    defer { lock.unlock() }
     read(heap)
     lastInUse.store(heap.usedBytes + heap.externalBytes, ordering: .relaxed)
     lastGoal.store(Int(clamping: pacer.heapGoal()), ordering: .relaxed)
@@ -108,11 +131,13 @@ extension PacingState {
     let available = Double(duration) * heap.state.pointee.processors
     let background = min(0.5, Double(record.backgroundNanoseconds) / max(1, available))
     let assists = min(Double(assistNanoseconds.load(ordering: .relaxed)), available * (0.95 - background))
+    let consMark = pacer.consMark
     pacer.endCycle(
       durationNanoseconds: Int64(duration), processors: heap.state.pointee.processors,
       assistNanoseconds: Int64(assists), idleNanoseconds: Int64(record.idleNanoseconds),
       backgroundUtilization: background)
     let allocated = max(0, record.liveAtEnd - markedLive.load(ordering: .relaxed))
+    let line = heap.traces(.pacer) ? GCTrace.ended(pacer, consMarkBefore: consMark) : nil
     pacer.resetLive(bytesMarked: UInt64(record.marked))
     heap.state.pointee.liveBytes.wrappingSubtract(garbage, ordering: .relaxed)
     markedLive.store(record.marked, ordering: .relaxed)
@@ -121,6 +146,30 @@ extension PacingState {
     chooseNext(record, allocated: UInt64(allocated))
     pacer.commit(sweepDone: true)
     publish(heap)
+    lock.unlock()
+    if let line { StandardError.write(line) }
+  }
+}
+
+extension PacingState {
+  /// Feeds the CPU limiter with what collector and program took since the last time, if that was long enough ago. The lock is held.
+  mutating func updateLimiter(_ heap: HeapCore) {
+    let now = Clock.monotonic()
+    guard CPULimiter.needsUpdate(elapsedNanoseconds: Int64(now - limiterReading.time)) else { return }
+    var reading = CPUReading()
+    reading.time = now
+    reading.process = Clock.processCPU()
+    reading.background = heap.state.pointee.statistics.background.load(ordering: .relaxed)
+    reading.assist = heap.state.pointee.statistics.assist.load(ordering: .relaxed)
+    reading.idle = heap.state.pointee.statistics.idle.load(ordering: .relaxed)
+    reading.sweep = heap.state.pointee.statistics.sweep.load(ordering: .relaxed)
+    reading.scavenge = heap.state.pointee.statistics.scavenge.load(ordering: .relaxed)
+    limiter.update(
+      from: limiterReading, to: reading, processors: heap.state.pointee.processors, goalIsLimited: pacer.goalIsLimited)
+    limiterReading = reading
+    assistsOff.store(limiter.isLimiting, ordering: .relaxed)
+    backgroundShareBits.store(limiter.backgroundShare.bitPattern, ordering: .relaxed)
+    if limiter.isLimiting { limiterLastOn.store(heap.state.pointee.cycle.load(ordering: .relaxed), ordering: .relaxed) }
   }
 
   /// Decides what the next cycle will be, and tells the pacer.
@@ -154,6 +203,14 @@ extension HeapCore {
 
   var assistWorkPerByte: Double { state.pointee.pacing.assistWorkPerByte }
   var assistsAreOff: Bool { state.pointee.pacing.assistsOff.load(ordering: .relaxed) }
+  /// Whether collection for the limit has used up its share of the CPU.
+  var isHeldBack: Bool { assistsAreOff && state.pointee.pacing.goalIsLimited.load(ordering: .relaxed) }
+  /// The share of the processors that marks in the background.
+  var backgroundShare: Double {
+    Double(bitPattern: state.pointee.pacing.backgroundShareBits.load(ordering: .relaxed))
+  }
+  /// Root handles to scan, in bytes.
+  var globalBytes: Int { max(0, state.pointee.roots.count.load(ordering: .relaxed)) * 8 }
   var isPastGoal: Bool {
     state.pointee.liveBytes.load(ordering: .relaxed) > state.pointee.pacing.goal.load(ordering: .relaxed)
   }
@@ -165,6 +222,14 @@ extension HeapCore {
     state.pointee.pacing.read(self)
     state.pointee.pacing.pacer.revise()
     state.pointee.pacing.publish(self)
+    state.pointee.pacing.updateLimiter(self)
+  }
+
+  /// Feeds the CPU limiter between cycles; within one, `revise` does.
+  func updateLimiter() {
+    state.pointee.pacing.lock.lock()
+    defer { state.pointee.pacing.lock.unlock() }
+    state.pointee.pacing.updateLimiter(self)
   }
 
   /// Recomputes goal and trigger between cycles, when memory outside the heap or the limit changed.
@@ -181,14 +246,17 @@ extension HeapCore {
     state.pointee.statistics.assist.wrappingAdd(nanoseconds, ordering: .relaxed)
   }
 
-  /// The heap's own memory, in the terms of Go's limit arithmetic.
+  /// The heap's own memory, in the terms of Go's limit arithmetic. Half of the free cells between live objects count as free memory: all of
+  /// them can be allocated without growing, but a hole serves one size class only (docs/decisions.md, "Half of the holes count as room").
   func memoryReading(foreign: Int) -> MemoryReading {
     let held = state.pointee.blocks.heldBlocks.load(ordering: .relaxed) * Geometry.blockBytes
     let used = usedBytes
     let live = state.pointee.liveBytes.load(ordering: .relaxed)
     let garbage = state.pointee.unsweptGarbage.load(ordering: .relaxed)
+    let objects = max(0, min(used + externalBytes, live + garbage))
+    let holes = used + externalBytes - objects
     return MemoryReading(
-      heapFree: UInt64(held), heapAlloc: UInt64(max(0, min(used + externalBytes, live + garbage))),
+      heapFree: UInt64(held + holes / 2), heapAlloc: UInt64(objects),
       mappedReady: UInt64(used + held + externalBytes + metadataBytes), foreign: UInt64(max(0, foreign)))
   }
 

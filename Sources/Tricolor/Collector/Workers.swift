@@ -1,9 +1,10 @@
 // Who marks: the collector thread in the background, workers on processors that no mutator uses, and mutators that assist.
 //
-// Background marking is held to a quarter of the processors, as Go's is: on two processors the collector thread marks half of the
-// time, in slices of 200 µs, and sleeps between them. Processors that no mutator runs on are used in full: the collector thread
-// stops resting, and workers join, as many as there are such processors. All run at normal priority: a marker under SCHED_IDLE
-// that loses its processor keeps its chunk of grey work, and with it the end of the cycle, for tens of milliseconds
+// Background marking is held to a quarter of the processors, as Go's is, and to less while the CPU limiter holds it back: on two
+// processors the collector thread marks half of the time, in slices of 200 µs, and sleeps between them. Processors that no mutator runs
+// on are used in full: the collector thread stops resting, and workers join, as many as there are such processors. All run at normal
+// priority: a marker under SCHED_IDLE that loses its processor keeps its chunk of grey work, and with it the end of the cycle, for tens of
+// milliseconds
 // (docs/decisions.md, "Priority of workers"). A mutator assists when its debt is not covered by credit that the others have
 // earned, in quanta of 5 to 15 µs; only past the heap goal does it stay until the debt is paid.
 
@@ -40,7 +41,7 @@ extension HeapCore {
 
   /// Sleeps long enough to keep to the share, or until there is something to do.
   func rest(afterBusy busy: UInt64) {
-    let share = min(1, max(0.25 * state.pointee.processors, unusedProcessors))
+    let share = min(1, max(backgroundShare * state.pointee.processors, unusedProcessors))
     let pause = busy == 0 ? 1_000_000 : Int64(Double(busy) * (1 - share) / share)
     if pause <= 0 { return }
     state.pointee.grey.hungry.wrappingAdd(1, ordering: .relaxed)
@@ -90,8 +91,9 @@ extension HeapCore {
   /// Heaps smaller than this are marked by the collector thread alone: more threads would cost more than they do.
   private static let worthSharing = 4 << 20
 
-  /// Processors that no mutator of this heap runs on at the moment.
+  /// Processors that no mutator of this heap runs on at the moment; none while collection for the limit has used up its share.
   var unusedProcessors: Double {
+    if isHeldBack { return 0 }
     state.pointee.registryLock.lock()
     defer { state.pointee.registryLock.unlock() }
     var running = 0

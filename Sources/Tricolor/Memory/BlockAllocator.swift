@@ -93,6 +93,12 @@ struct Arena {
     }
     freeCount += count
   }
+
+  /// Gives blocks back whose pages the system has got.
+  mutating func giveReleased(_ first: Int, _ count: Int) {
+    for block in first..<first + count { free[block >> 6] |= 1 << UInt64(block & 63) }
+    freeCount += count
+  }
 }
 
 /// A run of blocks just taken.
@@ -106,7 +112,7 @@ struct BlockRun {
 
 struct BlockAllocator: ~Copyable {
   let lock = FutexLock()
-  private var arenas: UnsafeMutablePointer<Arena>
+  var arenas: UnsafeMutablePointer<Arena>
   private(set) var arenaCount = 0
   private let mostArenas: Int
   /// Blocks in use, and free blocks that hold pages. Read without the lock by the pacer.
@@ -122,6 +128,13 @@ struct BlockAllocator: ~Copyable {
   deinit {
     for i in 0..<arenaCount { arenas[i].deallocate() }
     arenas.deallocate()
+  }
+
+  /// Blocks in use, free ones that hold pages, and free ones that do not.
+  var counts: (used: Int, held: Int, released: Int) {
+    let used = usedBlocks.load(ordering: .relaxed)
+    let held = heldBlocks.load(ordering: .relaxed)
+    return (used, held, max(0, arenaCount * Geometry.blocksPerArena - used - held))
   }
 
   /// Takes `count` adjacent blocks; with `onlyHeld`, only a single block that holds pages. Nil when there is none to be had.
@@ -201,7 +214,7 @@ struct BlockAllocator: ~Copyable {
     return true
   }
 
-  /// Gives blocks back. Their pages stay until `release` takes them.
+  /// Gives blocks back. Their pages stay until `release` (PageRelease.swift) takes them.
   mutating func give(_ first: Int, _ count: Int) {
     lock.lock()
     defer { lock.unlock() }
@@ -216,41 +229,6 @@ struct BlockAllocator: ~Copyable {
     }
     usedBlocks.wrappingSubtract(count, ordering: .relaxed)
     heldBlocks.wrappingAdd(count, ordering: .relaxed)
-  }
-
-  /// Returns the pages of at least `bytes` of free blocks to the system, highest address first, in one call for each stretch of
-  /// adjacent blocks. Answers the bytes released. The lock is held for one 64-block word at a time.
-  mutating func release(_ bytes: Int) throws(PlatformError) -> Int {
-    var released = 0
-    defer { releasedBytes.wrappingAdd(released, ordering: .relaxed) }
-    var arena = arenaCount - 1
-    while arena >= 0 && released < bytes {
-      for word in stride(from: Arena.words - 1, through: 0, by: -1) where released < bytes {
-        released += try releaseWord(arena, word)
-      }
-      arena -= 1
-    }
-    return released
-  }
-
-  private mutating func releaseWord(_ arena: Int, _ word: Int) throws(PlatformError) -> Int {
-    lock.lock()
-    defer { lock.unlock() }
-    var bits = arenas[arena].free[word] & arenas[arena].resident[word]
-    var released = 0
-    while bits != 0 {
-      let first = bits.trailingZeroBitCount
-      let length = (~(bits >> UInt64(first))).trailingZeroBitCount
-      let block = arenas[arena].firstBlock + word * 64 + first
-      let start = UnsafeMutableRawPointer(bitPattern: addressMap.address(ofBlock: block))!
-      try AddressSpace.release(start, bytes: length * Geometry.blockBytes)
-      let mask: UInt64 = (length == 64 ? ~0 : (1 << UInt64(length)) - 1) << UInt64(first)
-      arenas[arena].resident[word] &= ~mask
-      bits &= ~mask
-      heldBlocks.wrappingSubtract(length, ordering: .relaxed)
-      released += length * Geometry.blockBytes
-    }
-    return released
   }
 
   /// Gives all arenas back to the process's reservation. The heap is unusable afterwards.

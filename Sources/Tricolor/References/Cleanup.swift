@@ -27,6 +27,9 @@ struct CleanupTable: ~Copyable {
   let died = FutexEvent()
   /// Bytes outside the heap that its objects keep.
   let externalBytes = Atomic<Int>(0)
+  /// Closures whose objects have died, and those of them taken to be run.
+  let queued = Atomic<Int>(0)
+  let taken = Atomic<Int>(0)
   private var entries: UnsafeMutablePointer<Entry>
   private var count = 0
   private var capacity = 64
@@ -74,6 +77,7 @@ struct CleanupTable: ~Copyable {
       }
     }
     let hasDead = deadCount > before
+    queued.wrappingAdd(deadCount - before, ordering: .relaxed)
     lock.unlock()
     if hasDead { died.signalAll() }
   }
@@ -84,6 +88,7 @@ struct CleanupTable: ~Copyable {
     defer { lock.unlock() }
     guard deadCount > 0 else { return nil }
     deadCount -= 1
+    taken.wrappingAdd(1, ordering: .relaxed)
     return entries[capacity - deadCount - 1].number
   }
 

@@ -6,6 +6,11 @@
 // 1.27, mgclimit.go, whose share is fixed at one half; with another share c, the program drains c/(1 - c) for each
 // nanosecond, so that the bucket stands still at exactly c.
 //
+// Go forgets what does not fit into the bucket. A collector that is let go after the first drop and overflows at once is at
+// its full speed every other time then, and takes up to (1 + 1/4)/2 of the CPU instead of a half. Here what overflowed lately is
+// a debt that is drained before assists are on again; at most what a few updates can overflow by, so that one long stretch of pure
+// collection is not paid for with minutes.
+//
 // Pure and trivially copyable; not synchronised.
 
 /// Says when collection has taken its share of the CPU.
@@ -22,6 +27,8 @@ public struct CPULimiter: Sendable, BitwiseCopyable {
   public private(set) var capacity: Int64 = 0
   /// Collection over its share since the start, in CPU nanoseconds: what did not fit into the bucket.
   public private(set) var overflow: Int64 = 0
+  /// What overflowed lately and is still to be drained.
+  private var debt: Int64 = 0
   /// Whether collection has taken its share: assists should do nothing.
   public private(set) var isLimiting = false
 
@@ -35,6 +42,13 @@ extension CPULimiter {
   /// Changes the share, in percent. What the bucket holds stays.
   public mutating func setCapPercent(_ percent: Int) {
     capPercent = min(max(percent, 1), 100)
+  }
+
+  /// The share of the processors that marks in the background now. Less than the share set for collection while that has been taken,
+  /// so that the bucket drains.
+  public var backgroundShare: Double {
+    isLimiting
+      ? min(PacerConstants.backgroundUtilization, Double(capPercent) / 200) : PacerConstants.backgroundUtilization
   }
 
   /// Whether an update is due this many nanoseconds after the last.
@@ -52,20 +66,28 @@ extension CPULimiter {
     let headroom = capacity - fill
     if change > 0, change >= headroom {
       overflow = overflow.addingSaturated(change - headroom)
+      debt = min(debt.addingSaturated(change - headroom), capacity / CPULimiter.mostDebt)
       fill = capacity
       isLimiting = true
       return
     }
-    fill += max(change, -fill)
+    let repaid = min(debt, max(0, -change))
+    debt -= repaid
+    let rest = change.addingSaturated(repaid)
+    fill += max(rest, -fill)
     // Exactly at its share the collector neither starts nor stops being limited.
-    if change != 0 { isLimiting = false }
+    if rest != 0 { isLimiting = false }
   }
+
+  /// The largest debt is this part of the capacity: 50 ms of every processor, five updates.
+  private static let mostDebt: Int64 = 20
 
   /// Fits the bucket to a number of processors. What it holds stays, if it fits.
   public mutating func resize(processors: Double) {
     let newCapacity = Int64(saturating: Double(CPULimiter.capacityPerProcessor) * processors)
     if newCapacity == capacity { return }
     capacity = newCapacity
+    debt = 0
     if fill > capacity {
       fill = capacity
       isLimiting = true

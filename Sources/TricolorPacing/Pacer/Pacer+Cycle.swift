@@ -91,6 +91,7 @@ extension Pacer {
       utilization += Double(assistNanoseconds) / available
       idle = Double(idleNanoseconds) / available
     }
+    lastUtilization = utilization
     let allocated = Double(heapLive - triggered)
     let measured = allocated * (utilization + idle) / (Double(scanWork) * (1 - utilization))
     consMark = consMarkHistory.add(measured)

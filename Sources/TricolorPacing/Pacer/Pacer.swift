@@ -56,7 +56,7 @@ public struct Pacer: Sendable, BitwiseCopyable {
   public private(set) var gcPercent: Int32
   /// The limit; `Int64.max` is none.
   public private(set) var memoryLimit: Int64
-  private let heapMinimumOverride: UInt64?
+  private var heapMinimumOverride: UInt64?
   /// Whether a cycle of which no work at all was expected (the first, without globals) may stretch its goal only as far
   /// as any other. Go's division by zero lets it allocate as it likes there; turned off only to compare with Go.
   var boundsUnexpectedWork = true
@@ -68,6 +68,8 @@ public struct Pacer: Sendable, BitwiseCopyable {
   /// Bytes allocated per byte scanned, at equal CPU time: the largest of the last five cycles.
   public internal(set) var consMark = 0.0
   var consMarkHistory = ConsMarkHistory()
+  /// Share of the processors that marking took in the last cycle that taught something.
+  public internal(set) var lastUtilization = 0.0
   /// The goal when the last cycle ended: what a scavenger scales the heap's size with.
   public internal(set) var lastHeapGoal: UInt64 = 0
   /// The workers of the running or last cycle.
@@ -97,6 +99,16 @@ extension Pacer {
 
   /// Whether the limit, not growth, sets the goal.
   public var goalIsLimited: Bool { memoryLimit != .max && limitGoal < percentGoal }
+
+  /// Whether a cycle is due though the heap has not grown: two minutes after the last one, unless growth is off.
+  public func isPeriodicCycleDue(nanosecondsSinceLast: UInt64) -> Bool {
+    gcPercent >= 0 && nanosecondsSinceLast > PacerConstants.periodNanoseconds
+  }
+
+  /// Whether a limit of `bytes` leaves room for more than what lives. If not, cycles follow each other and free too little.
+  public func hasRoom(under bytes: Int64) -> Bool {
+    bytes == .max || memory.heapGoal(limit: UInt64(max(0, bytes)), heapMarked: heapMarked) > heapMarked
+  }
 
   /// Whether a cycle runs.
   public var cycleRuns: Bool { triggered != Pacer.notTriggered }
@@ -161,6 +173,13 @@ extension Pacer {
   /// Changes the limit, at once: `Int64.max` is none, a negative one counts as 0.
   public mutating func setMemoryLimit(_ bytes: Int64) {
     memoryLimit = max(bytes, 0)
+    recompute()
+    if cycleRuns { revise() }
+  }
+
+  /// Changes the smallest goal of growth, at once; nil is 4 MiB · `GOGC` / 100.
+  public mutating func setHeapMinimum(_ bytes: UInt64?) {
+    heapMinimumOverride = bytes
     recompute()
     if cycleRuns { revise() }
   }

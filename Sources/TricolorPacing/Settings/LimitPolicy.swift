@@ -26,14 +26,15 @@ public enum LimitPolicy: Sendable, Equatable {
   /// End the process once the limit could not be met for this long, so that it is restarted instead of crawling.
   case failFast(afterNanoseconds: Int64)
 
+  /// What a policy may look like, for messages.
+  public static let allowed = "soft, or failfast: with whole seconds or a duration above zero, as failfast:30"
+
   /// Reads `soft`, `failfast:30` (seconds) or `failfast:1m30s`.
   public static func parse(_ text: String, name: String = "TRICOLOR_LIMIT_POLICY") throws(SettingsError) -> LimitPolicy
   {
     if text == "soft" { return .soft }
     guard let delay = text.remainder(after: "failfast:"), let nanoseconds = nanoseconds(delay), nanoseconds > 0 else {
-      throw SettingsError(
-        name: name, value: text,
-        allowed: "soft, or failfast: with whole seconds or a duration above zero, as failfast:30")
+      throw SettingsError(name: name, value: text, allowed: allowed)
     }
     return .failFast(afterNanoseconds: nanoseconds)
   }

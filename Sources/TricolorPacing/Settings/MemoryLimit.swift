@@ -45,6 +45,15 @@ extension MemoryLimit {
     return .percent(Int(percent), minus: bytes)
   }
 
+  /// Whether it is one that `parse` could answer.
+  var isAllowed: Bool {
+    switch self {
+    case .off, .auto: true
+    case .bytes(let bytes): bytes >= 0
+    case .percent(let percent, let minus): (1...100).contains(percent) && minus >= 0
+    }
+  }
+
   /// Whether the limit changes with the container's.
   public var followsCgroup: Bool {
     switch self {

@@ -43,7 +43,7 @@ public struct Settings: Sendable, Equatable {
 }
 
 extension Settings {
-  private enum Variable: String, CaseIterable {
+  enum Variable: String, CaseIterable {
     case gcPercent = "GOGC"
     case memoryLimit = "GOMEMLIMIT"
     case maxProcessors = "GOMAXPROCS"

@@ -21,7 +21,7 @@ public struct EtcdStoreOptions: Sendable {
   public var pageBytes = 1 << 20
   /// The size of the values that a watch burst writes.
   public var burstValueBytes = 8 << 10
-  /// Whether lists are refused while the process is above its memory limit.
+  /// Whether load is shed while memory is short: lists are refused, and less of the log is kept.
   public var sheds = true
   /// A dump to load instead of making keys.
   public var dumpPath: String? = nil
@@ -65,7 +65,7 @@ extension EtcdStoreOptions {
     "burst-value-size", 16...1_500_000, default: defaults.burstValueBytes,
     help: "size of the values written in a watch burst")
   static let shedOption = WorkloadOption.choice(
-    "shed", default: ShedChoice.on, help: "refuse lists while memory is well above its limit")
+    "shed", default: ShedChoice.on, help: "refuse lists and cut the log while memory is short")
   static let loadOption = WorkloadOption.file(
     "load", help: "a dump to load instead: etcdctl get \"\" --prefix -w json > FILE")
 

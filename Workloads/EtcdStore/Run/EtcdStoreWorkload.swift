@@ -26,6 +26,8 @@ public struct EtcdStoreWorkload: Workload {
   public func run(_ context: RunContext) throws -> WorkloadResult {
     let began = Clock.monotonic()
     let driver = try prepare(context)
+    let observation = try driver.shedding.observe(context.heap)
+    defer { observation.cancel() }
     let sender = try driver.startSender()
     do {
       try driver.load(context.extent, since: began)
@@ -101,6 +103,8 @@ extension WorkDriver {
       .init("listsFinished", .integer(partitions.reduce(0) { $0 + $1.list.finishedLists })),
       .init("listRestarts", .integer(partitions.reduce(0) { $0 + $1.list.restarts })),
       .init("shed", .integer(partitions.reduce(0) { $0 + $1.shedOperations })),
+      .init("logCuts", .integer(shedding.cuts)),
+      .init("pressure", shedding.figures),
       .init("slowRequests", .integer(state.slowRequests)),
       .init("rounds", .integer(rounds)),
       .init("check", checkFigures(check, undelivered: undelivered, wrongAnswers: wrongAnswers)),

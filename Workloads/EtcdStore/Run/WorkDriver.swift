@@ -21,7 +21,7 @@ final class WorkDriver: Sendable {
   nonisolated(unsafe) private(set) var rounds = 0
   private let phase = Atomic<Int>(WorkPhase.load.rawValue)
   private let senderStops = Atomic<Bool>(false)
-  private let isPressed = Atomic<Bool>(false)
+  let shedding: LoadShedding
   nonisolated(unsafe) private(set) var sender = WatchSender()
 
   init(_ context: RunContext, _ options: EtcdStoreOptions, _ store: EtcdStore, _ partitions: [Partition]) {
@@ -29,6 +29,7 @@ final class WorkDriver: Sendable {
     self.options = options
     self.store = store
     self.partitions = partitions
+    shedding = LoadShedding(isOn: options.sheds)
   }
 
   private static let retryMicroseconds: UInt32 = 10_000
@@ -59,7 +60,7 @@ final class WorkDriver: Sendable {
     for start in stride(from: 0, to: partition.all.count, by: 10) {
       let began = WorkDriver.now()
       if isOver || end.isOver(at: began) { return }
-      try shedding(partition) { try partition.load(from: start, count: 10, store, m) }
+      try orShed(partition) { try partition.load(from: start, count: 10, store, m) }
       note(.transaction, since: began, client, table)
     }
   }
@@ -188,9 +189,9 @@ final class WorkDriver: Sendable {
   /// One operation of the phase; nil when it was shed.
   private func operation(_ phase: WorkPhase, _ partition: Partition, _ m: Mutator) throws -> WorkKind? {
     var kind: WorkKind? = nil
-    try shedding(partition) {
+    try orShed(partition) {
       switch phase {
-      case .listStorm where isPressed.load(ordering: .relaxed): kind = refuseList(partition, m)
+      case .listStorm where shedding.refusesLists: kind = refuseList(partition, m)
       case .listStorm: kind = try partition.listPage(store, pinned: true, m)
       case .watchBurst: kind = try partition.burstOperation(store, m)
       case .load, .steady, .compaction: kind = try partition.steadyOperation(store, m)
@@ -208,7 +209,7 @@ final class WorkDriver: Sendable {
   }
 
   /// Under a hard limit memory may run out: then the operation has not happened, and is counted as shed.
-  private func shedding(_ partition: Partition, _ body: () throws -> Void) throws {
+  private func orShed(_ partition: Partition, _ body: () throws -> Void) throws {
     do {
       try body()
     } catch is OutOfMemory {
@@ -239,28 +240,14 @@ final class WorkDriver: Sendable {
   func startSender() throws(PlatformError) -> NativeThread {
     try NativeThread.start(name: "watch-sender") {
       self.context.heap.withMutator { m in
-        var pressureAt: UInt64 = 0
         self.sender.run(self.store, m) {
-          let now = WorkDriver.now()
-          if now &- pressureAt > 50_000_000 {
-            pressureAt = now
-            self.watchMemory()
-          }
+          self.shedding.apply(to: self.store, m)
           return !self.senderStops.load(ordering: .acquiring)
         } latency: { nanoseconds in
           self.deliveries[self.phase.load(ordering: .relaxed)].record(.watchDelivery, nanoseconds)
         }
       }
     }
-  }
-
-  /// Lists are refused for as long as the process is above its limit by more than a twentieth: near it is where a
-  /// limited heap lives.
-  private func watchMemory() {
-    guard options.sheds else { return }
-    let statistics = context.heap.statistics
-    isPressed.store(
-      statistics.limitBytes.map { statistics.residentBytes > $0 + $0 / 20 } ?? false, ordering: .relaxed)
   }
 
   func stopSender(_ thread: NativeThread) {

@@ -3,11 +3,11 @@
 import Glibc
 
 /// Made from paths and contents, removed when the last reference goes.
-final class FixtureTree: Sendable {
-  let root: String
+package final class FixtureTree: Sendable {
+  package let root: String
 
   /// Paths ending in "/" become empty directories.
-  init(_ files: [String: String]) {
+  package init(_ files: [String: String]) {
     let directory = CurrentDirectory.temporary + "/tricolor-fixture-XXXXXX"
     var template = Array(directory.utf8CString)
     precondition(mkdtemp(&template) != nil, "mkdtemp of \(directory) failed: \(String(cString: strerror(errno)))")
@@ -17,11 +17,11 @@ final class FixtureTree: Sendable {
 
   deinit { Self.removeTree(root) }
 
-  var procRoot: String { root + "/proc" }
-  var sysRoot: String { root + "/sys" }
+  package var procRoot: String { root + "/proc" }
+  package var sysRoot: String { root + "/sys" }
 
   /// Writes or replaces a file, and makes the directories above it.
-  func write(_ text: String, to path: String) {
+  package func write(_ text: String, to path: String) {
     let components = path.split(separator: "/")
     var directory = root
     for component in path.hasSuffix("/") ? components[...] : components.dropLast() {
@@ -35,7 +35,7 @@ final class FixtureTree: Sendable {
     fclose(file)
   }
 
-  func remove(_ path: String) { Self.removeTree(root + "/" + path) }
+  package func remove(_ path: String) { Self.removeTree(root + "/" + path) }
 
   private static func removeTree(_ path: String) {
     if let directory = opendir(path) {

@@ -1,0 +1,51 @@
+// Runs the programs of Tests/LimitPrograms inside real memory control groups.
+
+import Foundation
+import Testing
+import TricolorPlatform
+
+/// How a program ended, and what it said.
+struct ProgramOutcome {
+  let child: ConstrainedChild.Outcome
+  let figures: [String: Int]
+  let errors: String
+
+  subscript(_ name: String) -> Int {
+    get throws { try #require(figures[name], "\(name) is not in \(figures); \(errors)") }
+  }
+}
+
+enum LimitPrograms {
+  static func run(
+    _ scenario: String, mebibytes: Int, environment: [String: String] = [:]
+  ) throws -> ProgramOutcome {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tricolor-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let figures = folder.appendingPathComponent("figures")
+    let errors = folder.appendingPathComponent("errors")
+    let program = try URL(fileURLWithPath: CurrentProcess.executablePath()).deletingLastPathComponent()
+      .appendingPathComponent("tricolor-limit-programs")
+    let passed = ProcessInfo.processInfo.environment.filter { ["PATH", "LD_LIBRARY_PATH"].contains($0.key) }
+    let child = try ConstrainedChild.run(
+      executable: "/bin/sh",
+      arguments: ["-c", #"exec "$0" "$1" "$2" 2>"$3""#, program.path, scenario, figures.path, errors.path],
+      environment: passed.merging(environment) { $1 }, limitBytes: Int64(mebibytes) << 20)
+    let outcome = ProgramOutcome(child: child, figures: try read(figures), errors: try text(errors))
+    try FileManager.default.removeItem(at: folder)
+    return outcome
+  }
+
+  private static func read(_ file: URL) throws -> [String: Int] {
+    var figures: [String: Int] = [:]
+    for line in try text(file).split(separator: "\n") {
+      let parts = line.split(separator: "=")
+      figures[String(parts[0])] = Int(parts[1])
+    }
+    return figures
+  }
+
+  /// What is in a file; nothing where a program was ended before it wrote one.
+  private static func text(_ file: URL) throws -> String {
+    FileManager.default.fileExists(atPath: file.path) ? try String(contentsOf: file, encoding: .utf8) : ""
+  }
+}
