@@ -83,6 +83,21 @@ struct LargeObjectTests {
     #expect(heap.statistics.markedLiveBytes == (8 + 8 * count + 15) & ~15 + places.count * 64)
   }
 
+  @Test("Long arrays whose rests are cut up among several markers are marked whole, and all they hold once")
+  func cutUp() throws {
+    let heap = try Heap.quiet()
+    let count = 300_000
+    let arrays = try LongArrays(heap, count: count)
+    try withExtraMarkers(of: heap, 3) {
+      for _ in 0..<3 {
+        let before = heap.statistics.markedObjects
+        heap.collect()
+        #expect(heap.statistics.markedObjects - before == LongArrays.objects(count))
+      }
+    }
+    #expect(try arrays.wrongIndices() == [])
+  }
+
   @Test("A full array of arrays survives with all its leaves, by several markers")
   func wide() throws {
     let heap = try Heap.quiet()
