@@ -1,11 +1,11 @@
 // Marking: the loop that turns grey edges into marked, scanned objects.
 //
-// Edges come off a LIFO stack 32 at a time. Those whose mark is set are dropped first, without a branch; of the others the mark words are
-// asked for, for writing; then each is marked, which makes it an object to be scanned, whose first line is prefetched and which enters
-// a FIFO queue; then the queue is scanned but for its newest 16, whose lines have yet to come. So memory is asked for objects
-// once each and not once an edge. Prefetching in FIFO order is Cher, Hosking and Vijaykumar's (ASPLOS 2004); short loops, because
-// one loop over everything has more to keep than there are registers. What an object holds comes from its block's scan
-// word; leaves are counted and never touched.
+// Edges come off a LIFO stack 32 at a time, and their mark words are asked for. While these come, a FIFO queue of marked objects is
+// scanned but for its newest 16. Then the edges whose mark is set are dropped, without a branch; of the others the mark words are asked
+// for again, for writing; then each is marked, which makes it an object to be scanned, whose first line is prefetched and which enters
+// the queue. So memory is asked for objects once each and not once an edge. Prefetching in FIFO order is Cher, Hosking and
+// Vijaykumar's (ASPLOS 2004); short loops, because one loop over everything has more to keep than there are registers. What an
+// object holds comes from its block's scan word; leaves are counted and never touched.
 //
 // Marks of one mark word (1 KiB of cells) are gathered in a register and written when a mark of another word comes: objects that lie
 // beside each other cost one locked instruction together. Another marker may meanwhile mark the same object; whoever writes second
@@ -140,40 +140,53 @@ struct Marker {
   @inline(__always) private mutating func drain(_ start: Window) {
     var window = start
     while true {
+      var count = 0
       if window.left > 0 && top > floor {
-        let count = min(top - floor, Marker.batch)
-        guard let found = takeUnmarked(count, &window) else {
+        count = min(top - floor, Marker.batch)
+        guard take(count, &window) else {
           scanNewestSlice()
           continue
         }
-        mark(found, &window)
       } else if window.head == window.tail {
         break
       }
-      scanQueue(leaving: window.left > 0 && top > floor ? Marker.distance : 0, &window)
+      scanQueue(leaving: count > 0 ? Marker.distance : 0, &window)
+      mark(findUnmarked(count, &window), &window)
     }
     let work = start.left &- window.left &- window.elsewhere &- window.objects &* 16
     tally.add(MarkTally(work: work, bytes: work &+ window.leafBytes, objects: window.objects))
   }
 
-  /// Takes the newest `count` edges off the stack and makes candidates of those whose mark is clear; how many. Nil, and nothing is
-  /// taken, when there is a slice among them.
+  /// Takes the newest `count` edges off the stack and asks for their mark words. False, and nothing is taken, when there is a slice
+  /// among them.
+  @inline(__always) private mutating func take(_ count: Int, _ window: inout Window) -> Bool {
+    let taken = window.edges
+    var top = self.top
+    var tags: UInt = 0
+    for index in 0..<count {
+      top -= 1
+      let edge = top.pointee
+      taken[index] = edge
+      tags |= edge
+      tricolor_prefetch(window.mark(of: edge))
+    }
+    if _slowPath(tags & 1 != 0) { return false }
+    self.top = top
+    return true
+  }
+
+  /// Moves those of the `count` edges taken last whose mark is clear to the front; how many.
   ///
   /// Without a branch on the mark: whether an edge leads to a marked object cannot be predicted.
-  @inline(__always) private mutating func takeUnmarked(_ count: Int, _ window: inout Window) -> Int? {
-    let end = top - count
-    let candidates = window.candidates
-    var edges = top
+  @inline(__always) private mutating func findUnmarked(_ count: Int, _ window: inout Window) -> Int {
+    let edges = window.edges
     var found = 0
-    repeat {
-      edges -= 1
-      let edge = edges.pointee
-      if _slowPath(edge & 1 != 0) { return nil }
-      candidates[found] = edge
+    for index in 0..<count {
+      let edge = edges[index]
+      edges[found] = edge
       let bits = UInt64(tricolor_load_word(window.mark(of: edge)))
       found &+= Int(truncatingIfNeeded: ~(bits &>> (UInt64(edge) &>> 4)) & 1)
-    } while edges != end
-    top = end
+    }
     return found
   }
 
@@ -188,14 +201,14 @@ struct Marker {
     scanSlice(first, count: count)
   }
 
-  /// Marks the first `count` candidates, counts leaves, and queues what else was not marked before.
+  /// Marks the first `count` edges that `findUnmarked` left, counts leaves, and queues what else was not marked before.
   @inline(__always) private mutating func mark(_ count: Int, _ window: inout Window) {
-    let candidates = window.candidates
-    for index in 0..<count { tricolor_prefetch_for_write(window.mark(of: candidates[index])) }
+    let edges = window.edges
+    for index in 0..<count { tricolor_prefetch_for_write(window.mark(of: edges[index])) }
     var tail = window.tail
     var gathered = GatheredMarks()
     for index in 0..<count {
-      let edge = candidates[index]
+      let edge = edges[index]
       let bit: UInt64 = 1 &<< (UInt64(edge) &>> 4)
       let mark = window.mark(of: edge)
       let current = UInt64(tricolor_load_word(mark))
@@ -271,8 +284,8 @@ struct Marker {
     let marks: UInt
     let scanWords: UInt
     let queue: UnsafeMutablePointer<UInt>
-    /// Edges of a batch that led to unmarked objects when it was looked through.
-    let candidates: UnsafeMutablePointer<UInt>
+    /// The edges of a batch.
+    let edges: UnsafeMutablePointer<UInt>
     /// Constant in each copy of the loops.
     let gathers: Bool
     var head = 0
@@ -288,7 +301,7 @@ struct Marker {
       marks = UInt(bitPattern: map.markBits) &- (map.base >> 10) << 3
       scanWords = UInt(bitPattern: map.scanWords) &- (map.base >> Geometry.blockShift) << 3
       self.queue = queue
-      candidates = queue + Marker.queueSize
+      edges = queue + Marker.queueSize
       self.gathers = gathers
       self.left = left
     }
