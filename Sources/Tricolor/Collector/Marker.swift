@@ -144,7 +144,9 @@ struct Marker {
       if window.left > 0 && top > floor {
         count = min(top - floor, Marker.batch)
         guard take(count, &window) else {
+          let before = cost
           scanNewestSlice()
+          window.countElsewhere(cost &- before)
           continue
         }
       } else if window.head == window.tail {
@@ -190,8 +192,8 @@ struct Marker {
     return found
   }
 
-  /// Scans a piece of the newest slice, which is taken out from under the edges above it: on their own these may
-  /// be the head of a chain, through which nothing can be prefetched.
+  /// Scans a piece of the newest slice, which is taken out from under the edges above it: on their own these may be the head of a chain,
+  /// through which nothing can be prefetched.
   @inline(never) private mutating func scanNewestSlice() {
     var second = top - 1
     while second.pointee & 1 == 0 { second -= 1 }
@@ -199,6 +201,7 @@ struct Marker {
     (second - 1).update(from: second + 1, count: top - second - 1)
     top -= 2
     scanSlice(first, count: count)
+    shareIfWanted()
   }
 
   /// Marks the first `count` edges that `findUnmarked` left, counts leaves, and queues what else was not marked before.
@@ -358,9 +361,7 @@ struct Marker {
     switch ScanWord.kind(word) {
     case ScanWord.leaf: break
     case ScanWord.largeLeaf: countLargeLeaf(object)
-    case ScanWord.references:
-      tally.work += bytes
-      scanArray(object)
+    case ScanWord.references: scanArray(object)
     default:
       scanDescribed(object, cellBytes: bytes)
     }
@@ -404,6 +405,7 @@ struct Marker {
       top[1] = UInt(count - piece) << 1 | 1
       top += 2
     }
+    tally.work += Int(end - first)
     if layout.pointee.shape == .references { return pushWords(first, to: end) }
     for element in stride(from: first, to: end, by: layout.pointee.elementBytes) { scanFields(of: element, layout) }
   }
@@ -442,10 +444,9 @@ struct Marker {
   @inline(never) private mutating func scanDescribed(_ object: UInt, cellBytes: Int) {
     let bytes = Int(map.head(of: object).pointee.cellBytes)
     if cellBytes != bytes { tally.bytes += bytes - cellBytes }
-    tally.work += bytes
     let layout = layout(of: object)
     switch layout.pointee.shape {
-    case .references, .elements: scanArray(object)
+    case .references, .elements: return scanArray(object)
     case .fixed: scanFields(of: object, layout)
     case .leaf: break
     case .weak: findWeak(object)
@@ -455,6 +456,7 @@ struct Marker {
         layout.pointee.trace!(UnsafeRawPointer(bitPattern: object)!, bytes, visitTracedReference, marker)
       }
     }
+    tally.work += bytes
   }
 
   private mutating func findWeak(_ cell: UInt) {
