@@ -66,8 +66,9 @@ import Synchronization
   /// Bytes of a block, the unit that memory is taken in.
   public static var blockBytes: Int { Geometry.blockBytes }
 
-  /// Marks what is grey now, as a worker does; the work done, 0 when nothing was grey. From any thread, while the heap is marking.
-  public func markAsWorker() -> Int { core.mark(budget: .max) }
+  /// Marks what is grey now, as a worker does, up to about `budget` bytes of work; the work done, 0 when nothing was grey. From any
+  /// thread, while the heap is marking.
+  public func markAsWorker(budget: Int = .max) -> Int { core.mark(budget: budget) }
 
   /// A store of a reference with time between its two steps: `between` runs after the barrier has recorded and before the store.
   public static func store(_ new: UInt, at slot: UnsafeMutableRawPointer, between: () -> Void) {

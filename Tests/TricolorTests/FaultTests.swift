@@ -308,6 +308,32 @@ struct FaultTests {
   }
 
   @Test(
+    "Parts of long arrays that are pooled while there is no memory for grey chunks are marked whole, and all they hold once"
+  )
+  func greyOverflowBesideSlices() async {
+    await #expect(processExitsWith: .success) {
+      alarm(240)
+      let heap = try Heap.quiet()
+      let web = try Web(heap, knots: 300_000, seed: 11)
+      let arrays = try LongArrays(heap, count: 100_000)
+      heap.collect()
+      let marked = heap.statistics.markedObjects
+      FaultInjection.begin(.reserve, calls: 0..<Int.max)
+      try withExtraMarkers(of: heap, 3) {
+        for cycle in 2...4 {
+          heap.collect()
+          precondition(heap.statistics.markedObjects == cycle * marked, "objects were counted twice, or not at all")
+        }
+      }
+      precondition(heap.markStackOverflows > 0, "the mark stack did not overflow")
+      FaultInjection.end()
+      try web.check()
+      let wrong = try arrays.wrongIndices()
+      precondition(wrong == [], "\(wrong.count) elements are not what was stored, the first is \(wrong[0])")
+    }
+  }
+
+  @Test(
     "Weak references and ephemerons survive a cycle without memory for grey chunks, and are exact after the next one")
   func greyOverflowOfWeak() async {
     await #expect(processExitsWith: .success) {

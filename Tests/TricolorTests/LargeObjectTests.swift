@@ -83,6 +83,43 @@ struct LargeObjectTests {
     #expect(heap.statistics.markedLiveBytes == (8 + 8 * count + 15) & ~15 + places.count * 64)
   }
 
+  @Test("Long arrays whose rests are cut up among several markers are marked whole, and all they hold once")
+  func cutUp() throws {
+    let heap = try Heap.quiet()
+    let count = 300_000
+    let arrays = try LongArrays(heap, count: count)
+    try withExtraMarkers(of: heap, 3) {
+      for _ in 0..<3 {
+        let before = heap.statistics.markedObjects
+        heap.collect()
+        #expect(heap.statistics.markedObjects - before == LongArrays.objects(count))
+      }
+    }
+    #expect(try arrays.wrongIndices() == [])
+  }
+
+  @Test("A marker leaves the rest of a long array to others when its budget is spent")
+  func budget() throws {
+    let heap = try Heap.quiet()
+    let budget = 8192
+    let root = try onOwnThread {
+      try heap.withMutator { m in m.root(try m.makeArray(of: Link.self, count: 2_000_000)) }
+    }
+    let (isOver, most) = (Shared(false), Shared(0))
+    let marker = RunningThread {
+      while !isOver.withLock({ $0 }) {
+        let work = heap.markAsWorker(budget: budget)
+        most.withLock { $0 = max($0, work) }
+      }
+    }
+    // Until it was the one that got the array, or a part of it.
+    while most.withLock({ $0 }) < budget { heap.collect() }
+    isOver.withLock { $0 = true }
+    try marker.join()
+    #expect(most.withLock { $0 } < 2 * budget)
+    withExtendedLifetime(root) {}
+  }
+
   @Test("A full array of arrays survives with all its leaves, by several markers")
   func wide() throws {
     let heap = try Heap.quiet()

@@ -58,6 +58,9 @@ struct LayoutTests {
     #expect { try Layout.register(.elementArray(stride: 8, references: [-8]), name: "before") } throws: {
       "\($0)".contains("offset -8")
     }
+    #expect { try Layout.register(.elementArray(stride: 20, references: [8]), name: "uneven") } throws: {
+      "\($0)".contains("stride 20")
+    }
   }
 
   @Test("Threads that make the first object of a type at the same time register it once")

@@ -1,8 +1,9 @@
 // The grey set: edges that wait to be marked and scanned, in chunks that workers pass around whole.
 //
 // An entry is the address of an object that may or may not be marked yet (an edge, not a node: the marker tests and sets the mark
-// when it takes the edge off its stack), or the second half of a pair (object, index << 1 | 1): the rest of a large array from
-// `index` on. References are multiples of 16, so bit 0 tells them apart; pairs are never split between chunks.
+// when it takes the edge off its stack), or the second half of a pair (address, count << 1 | 1): a slice of a marked array, `count`
+// elements from `address` on, that has yet to be scanned. Addresses of objects and elements are even, so bit 0 tells them apart; a
+// pair is never split between chunks, and never dropped but by an overflow. A slice can be cut into two anywhere.
 //
 // Invariant: the grey set is empty exactly when no chunk is pooled and nobody is active, and both are decided under one lock: a
 // marker becomes active in the critical section that takes its chunk, and inactive in the one that returns it.
@@ -38,11 +39,12 @@ struct GreyPool: ~Copyable {
   let lock = FutexLock()
   /// Signalled when a chunk arrives while somebody waits, and when the grey set becomes empty.
   let changed = FutexEvent()
-  /// Markers that would take work if there were any.
-  let hungry = Atomic<Int>(0)
+  /// Threads in `waitForWork`.
+  private let hungry = Atomic<Int>(0)
 
   private var pooled: UnsafeMutablePointer<GreyChunk>? = nil
-  private var pooledCount = 0
+  /// How many chunks are pooled: changed under the lock, and looked at without it by markers that might hand work on.
+  private let pooledCount = Atomic<Int>(0)
   private var active = 0
   /// Whether markers may take work: from the end of root scanning to the end of marking (I9).
   private var isOpen = false
@@ -121,7 +123,7 @@ struct GreyPool: ~Copyable {
     defer { lock.unlock() }
     guard isOpen || Mutation.markingBeforeRoots.isOn, let chunk = pooled else { return nil }
     pooled = chunk.pointee.next
-    pooledCount -= 1
+    pooledCount.wrappingSubtract(1, ordering: .relaxed)
     active += 1
     return chunk
   }
@@ -132,7 +134,7 @@ struct GreyPool: ~Copyable {
     defer { lock.unlock() }
     guard let work = pooled else { return nil }
     pooled = work.pointee.next
-    pooledCount -= 1
+    pooledCount.wrappingSubtract(1, ordering: .relaxed)
     keepEmpty(chunk)
     return work
   }
@@ -153,6 +155,25 @@ struct GreyPool: ~Copyable {
     let finished = active == 0 && pooled == nil
     lock.unlock()
     if finished { changed.signalAll() } else { announce() }
+  }
+
+  /// Whether somebody waits for work and none is pooled for him. No more than a hint: one who is on his way to work that has just been
+  /// pooled still counts, and is given nothing else.
+  @inline(__always) var isStarved: Bool {
+    hungry.load(ordering: .relaxed) > 0 && pooledCount.load(ordering: .relaxed) == 0
+  }
+
+  /// Sleeps until a chunk is pooled, the grey set becomes empty or `nanoseconds` have passed. Returns at once when a chunk is pooled, and
+  /// with `unlessQuiescent` also when nobody is active. Counted as hungry before it looks, under the lock under which chunks are
+  /// pooled: whoever pools one afterwards sees that, and signals.
+  mutating func waitForWork(nanoseconds: Int64, unlessQuiescent: Bool) {
+    hungry.wrappingAdd(1, ordering: .relaxed)
+    defer { hungry.wrappingSubtract(1, ordering: .relaxed) }
+    let seen = changed.current()
+    lock.lock()
+    let isPointless = pooled != nil || unlessQuiescent && active == 0
+    lock.unlock()
+    if !isPointless { changed.wait(past: seen, timeoutNanoseconds: nanoseconds) }
   }
 
   /// An empty chunk; nil when the system gives no memory. Who is not a marker (a barrier buffer, a stack scan) gives it back by `add`.
@@ -255,7 +276,7 @@ struct GreyPool: ~Copyable {
   private mutating func pool(_ chunk: UnsafeMutablePointer<GreyChunk>) {
     chunk.pointee.next = pooled
     pooled = chunk
-    pooledCount += 1
+    pooledCount.wrappingAdd(1, ordering: .relaxed)
   }
 
   private mutating func keepEmpty(_ chunk: UnsafeMutablePointer<GreyChunk>) {

@@ -1,18 +1,22 @@
 // Marking: the loop that turns grey edges into marked, scanned objects.
 //
-// Edges come off a LIFO stack 32 at a time. Those whose mark is set are dropped first, without a branch; of the others the mark words are
-// asked for, for writing; then each is marked, which makes it an object to be scanned, whose first line is prefetched and which enters
-// a FIFO queue; then the queue is scanned but for its newest 16, whose lines have yet to come. So memory is asked for objects
-// once each and not once an edge. Prefetching in FIFO order is Cher, Hosking and Vijaykumar's (ASPLOS 2004); short loops, because
-// one loop over everything has more to keep than there are registers. What an object holds comes from its block's scan
-// word; leaves are counted and never touched.
+// Edges come off a LIFO stack 32 at a time, and their mark words are asked for. While these come, a FIFO queue of marked objects is
+// scanned but for its newest 16. Then the edges whose mark is set are dropped, without a branch; of the others the mark words are asked
+// for again, for writing; then each is marked, which makes it an object to be scanned, whose first line is prefetched and which enters
+// the queue. So memory is asked for objects once each and not once an edge. Prefetching in FIFO order is Cher, Hosking and
+// Vijaykumar's (ASPLOS 2004); short loops, because one loop over everything has more to keep than there are registers. What an
+// object holds comes from its block's scan word; leaves are counted and never touched.
 //
 // Marks of one mark word (1 KiB of cells) are gathered in a register and written when a mark of another word comes: objects that lie
 // beside each other cost one locked instruction together. Another marker may meanwhile mark the same object; whoever writes second
 // sees it and takes it off its account again. Nothing is gathered while anybody else needs to see marks at once: objects whose scan
 // looks at marks (weak references, ephemerons) and, while keys are looked up, all.
 //
-// Measured: docs/decisions.md, "Marking in batches".
+// A marker keeps the rest of a large array as one slice on its stack. When another one has nothing to do, the slice is cut in two: each
+// marker then walks its own part of the array and, where objects lie in the array's order, its own part of the heap. Only markers
+// without a slice worth cutting hand on edges.
+//
+// Measured: docs/decisions.md, "Marking in batches" and "Slices of arrays".
 //
 // No allocation, no reference counting, no existential: raw pointers and machine words only.
 
@@ -41,13 +45,14 @@ struct Marker {
   /// Objects that stay in the queue, so that their lines have the time to come.
   static let distance = 16
   static let queueSize = 64
-  /// After how many batches a marker looks whether others are hungry. At each one, two markers hand a few edges to and fro, and with
-  /// them the lines of their marks: 56 ns of CPU an object instead of 43 to 49 (docs/decisions.md, "Marking in batches").
+  /// After how many batches a marker looks whether others are hungry.
   static let batchesBetweenShares = 16
   /// Entries that a stack must have for half of them to be handed on.
   static let worthSharing = 128
-  /// Array references scanned before the rest of the array goes back on the stack.
+  /// Elements of an array scanned before the rest of it goes back on the stack.
   static let arrayPiece = 512
+  /// Elements that a slice must have to be cut in two.
+  static let worthCutting: UInt = 4096
   /// Entries a single object may push without a check.
   static let slack = 64
 
@@ -172,62 +177,78 @@ struct Marker {
   @inline(__always) private mutating func drain(_ start: Window) {
     var window = start
     while true {
+      var count = 0
       if window.left > 0 && top > floor {
-        let count = min(top - floor, Marker.batch)
-        guard let found = takeUnmarked(count, &window) else {
-          scanNewestPair()
+        count = min(top - floor, Marker.batch)
+        guard take(count, &window) else {
+          let before = cost
+          scanNewestSlice()
+          window.countElsewhere(cost &- before)
           continue
         }
-        mark(found, &window)
       } else if window.head == window.tail {
         break
       }
-      scanQueue(leaving: window.left > 0 && top > floor ? Marker.distance : 0, &window)
+      scanQueue(leaving: count > 0 ? Marker.distance : 0, &window)
+      mark(findUnmarked(count, &window), &window)
     }
     let work = start.left &- window.left &- window.elsewhere &- window.objects &* 16
     tally.add(MarkTally(work: work, bytes: work &+ window.leafBytes, objects: window.objects))
   }
 
-  /// Takes the newest `count` edges off the stack and makes candidates of those whose mark is clear; how many. Nil, and nothing is
-  /// taken, when there is a pair among them.
+  /// Takes the newest `count` edges off the stack and asks for their mark words. False, and nothing is taken, when there is a slice
+  /// among them.
+  @inline(__always) private mutating func take(_ count: Int, _ window: inout Window) -> Bool {
+    let taken = window.edges
+    var top = self.top
+    var tags: UInt = 0
+    for index in 0..<count {
+      top -= 1
+      let edge = top.pointee
+      taken[index] = edge
+      tags |= edge
+      tricolor_prefetch(window.mark(of: edge))
+    }
+    if _slowPath(tags & 1 != 0) { return false }
+    self.top = top
+    return true
+  }
+
+  /// Moves those of the `count` edges taken last whose mark is clear to the front; how many.
   ///
   /// Without a branch on the mark: whether an edge leads to a marked object cannot be predicted.
-  @inline(__always) private mutating func takeUnmarked(_ count: Int, _ window: inout Window) -> Int? {
-    let end = top - count
-    let candidates = window.candidates
-    var edges = top
+  @inline(__always) private mutating func findUnmarked(_ count: Int, _ window: inout Window) -> Int {
+    let edges = window.edges
     var found = 0
-    repeat {
-      edges -= 1
-      let edge = edges.pointee
-      if _slowPath(edge & 1 != 0) { return nil }
-      candidates[found] = edge
+    for index in 0..<count {
+      let edge = edges[index]
+      edges[found] = edge
       let bits = UInt64(tricolor_load_word(window.mark(of: edge)))
       found &+= Int(truncatingIfNeeded: ~(bits &>> (UInt64(edge) &>> 4)) & 1)
-    } while edges != end
-    top = end
+    }
     return found
   }
 
-  /// Scans a piece of the array whose rest is the newest pair, which is taken out from under the edges above it: on their own these may
-  /// be the head of a chain, through which nothing can be prefetched.
-  @inline(never) private mutating func scanNewestPair() {
+  /// Scans a piece of the newest slice, which is taken out from under the edges above it: on their own these may be the head of a chain,
+  /// through which nothing can be prefetched.
+  @inline(never) private mutating func scanNewestSlice() {
     var second = top - 1
     while second.pointee & 1 == 0 { second -= 1 }
-    let (object, index) = (second[-1], Int(second[0] >> 1))
+    let (first, count) = (second[-1], Int(second[0] >> 1))
     (second - 1).update(from: second + 1, count: top - second - 1)
     top -= 2
-    scanArray(object, from: index)
+    scanSlice(first, count: count)
+    shareIfWanted()
   }
 
-  /// Marks the first `count` candidates, counts leaves, and queues what else was not marked before.
+  /// Marks the first `count` edges that `findUnmarked` left, counts leaves, and queues what else was not marked before.
   @inline(__always) private mutating func mark(_ count: Int, _ window: inout Window) {
-    let candidates = window.candidates
-    for index in 0..<count { tricolor_prefetch_for_write(window.mark(of: candidates[index])) }
+    let edges = window.edges
+    for index in 0..<count { tricolor_prefetch_for_write(window.mark(of: edges[index])) }
     var tail = window.tail
     var gathered = GatheredMarks()
     for index in 0..<count {
-      let edge = candidates[index]
+      let edge = edges[index]
       let bit: UInt64 = 1 &<< (UInt64(edge) &>> 4)
       let mark = window.mark(of: edge)
       let current = UInt64(tricolor_load_word(mark))
@@ -303,8 +324,8 @@ struct Marker {
     let marks: UInt
     let scanWords: UInt
     let queue: UnsafeMutablePointer<UInt>
-    /// Edges of a batch that led to unmarked objects when it was looked through.
-    let candidates: UnsafeMutablePointer<UInt>
+    /// The edges of a batch.
+    let edges: UnsafeMutablePointer<UInt>
     /// Constant in each copy of the loops.
     let gathers: Bool
     var head = 0
@@ -320,7 +341,7 @@ struct Marker {
       marks = UInt(bitPattern: map.markBits) &- (map.base >> 10) << 3
       scanWords = UInt(bitPattern: map.scanWords) &- (map.base >> Geometry.blockShift) << 3
       self.queue = queue
-      candidates = queue + Marker.queueSize
+      edges = queue + Marker.queueSize
       self.gathers = gathers
       self.left = left
     }
@@ -377,9 +398,7 @@ struct Marker {
     switch ScanWord.kind(word) {
     case ScanWord.leaf: break
     case ScanWord.largeLeaf: countLargeLeaf(object)
-    case ScanWord.references:
-      tally.work += bytes
-      scanArray(object, from: 0)
+    case ScanWord.references: scanArray(object)
     default:
       scanDescribed(object, cellBytes: bytes)
     }
@@ -402,25 +421,35 @@ struct Marker {
     tally.bytes += Int(map.descriptors[map.block(of: object)].cellBytes)
   }
 
-  /// Scans one piece of an array and leaves the rest, if any, on the stack.
-  @inline(never) private mutating func scanArray(_ object: UInt, from first: Int) {
-    let (shape, entry, room) = describe(object)
-    let count = min(Int(tricolor_load_word(object)), room)
-    let last = min(count, first + Marker.arrayPiece)
-    if last < count { pushRest(object, from: last) }
-    switch shape {
-    case .references: pushWords(of: object, first..<max(first, last))
-    default:
-      for i in first..<max(first, last) {
-        scanFields(of: object + 16 + UInt(i * entry.bytes), entry)
-      }
-    }
+  /// Scans an array's first piece and leaves the rest, if any, on the stack.
+  private mutating func scanArray(_ object: UInt) {
+    let bytes = Int(map.head(of: object).pointee.cellBytes)
+    let layout = layout(of: object)
+    if layout.pointee.shape == .elements && layout.pointee.offsetCount == 0 { return }
+    let header = layout.pointee.shape == .references ? 8 : 16
+    let room = (bytes - header) / layout.pointee.elementBytes
+    scanSlice(object + UInt(header), count: min(Int(tricolor_load_word(object)), room))
   }
 
-  /// Pushes the references of a reference array, as many at a time as there is room for.
-  private mutating func pushWords(of object: UInt, _ indices: Range<Int>) {
-    var address = object + 8 + UInt(indices.lowerBound) << 3
-    let end = object + 8 + UInt(indices.upperBound) << 3
+  /// Scans the first piece of the slice of `count` elements from `first` on, and leaves the rest, if any, on the stack.
+  @inline(never) private mutating func scanSlice(_ first: UInt, count: Int) {
+    let layout = layout(of: first)
+    let piece = min(count, Marker.arrayPiece)
+    let end = first + UInt(piece * layout.pointee.elementBytes)
+    if piece < count {
+      ensureRoom()
+      top[0] = end
+      top[1] = UInt(count - piece) << 1 | 1
+      top += 2
+    }
+    tally.work += Int(end - first)
+    if layout.pointee.shape == .references { return pushWords(first, to: end) }
+    for element in stride(from: first, to: end, by: layout.pointee.elementBytes) { scanFields(of: element, layout) }
+  }
+
+  /// Pushes the references in `start` ..< `end`, as many at a time as there is room for.
+  private mutating func pushWords(_ start: UInt, to end: UInt) {
+    var address = start
     while address < end {
       ensureRoom()
       let stop = min(end, address + UInt(Marker.slack / 2) << 3)
@@ -435,51 +464,36 @@ struct Marker {
     }
   }
 
-  /// The shape of an object, its layout and how many elements its cell has room for.
-  private func describe(_ object: UInt) -> (LayoutEntry.Shape, LayoutEntry, Int) {
-    let descriptor = map.head(of: object)
-    let layout = LayoutTable.laneClasses[Int(descriptor.pointee.lane)].layout
-    let entry = LayoutTable.entries[Int(layout.index)]
-    let bytes = Int(descriptor.pointee.cellBytes)
-    switch entry.shape {
-    case .references: return (.references, entry, (bytes - 8) / 8)
-    case .elements: return (.elements, entry, (bytes - 16) / entry.bytes)
-    default: return (entry.shape, entry, 0)
-    }
+  /// The layout of the object that `address` lies in.
+  private func layout(of address: UInt) -> UnsafeMutablePointer<LayoutEntry> {
+    let lane = map.head(of: address).pointee.lane
+    return LayoutTable.entries + Int(LayoutTable.laneClasses[Int(lane)].layout.index)
   }
 
-  private mutating func pushRest(_ object: UInt, from index: Int) {
-    ensureRoom()
-    top[0] = object
-    top[1] = UInt(index) << 1 | 1
-    top += 2
-  }
-
-  private mutating func scanFields(of base: UInt, _ entry: LayoutEntry) {
-    for i in 0..<entry.offsetCount {
+  private mutating func scanFields(of base: UInt, _ layout: UnsafeMutablePointer<LayoutEntry>) {
+    for i in 0..<layout.pointee.offsetCount {
       if i & 31 == 0 { ensureRoom() }
-      push(tricolor_load_word(base + UInt(entry.offsets![i])))
+      push(tricolor_load_word(base + UInt(layout.pointee.offsets![i])))
     }
   }
 
   /// Objects whose scan word does not say it all: arrays of elements, custom layouts, large and sparse ones.
   @inline(never) private mutating func scanDescribed(_ object: UInt, cellBytes: Int) {
-    let descriptor = map.head(of: object)
-    let bytes = Int(descriptor.pointee.cellBytes)
+    let bytes = Int(map.head(of: object).pointee.cellBytes)
     if cellBytes != bytes { tally.bytes += bytes - cellBytes }
-    tally.work += bytes
-    let (shape, entry, _) = describe(object)
-    switch shape {
-    case .references, .elements: scanArray(object, from: 0)
-    case .fixed: scanFields(of: object, entry)
+    let layout = layout(of: object)
+    switch layout.pointee.shape {
+    case .references, .elements: return scanArray(object)
+    case .fixed: scanFields(of: object, layout)
     case .leaf: break
     case .weak: findWeak(object)
     case .ephemeron: findEphemeron(object)
     case .custom:
       withUnsafeMutablePointer(to: &self) { marker in
-        entry.trace!(UnsafeRawPointer(bitPattern: object)!, bytes, visitTracedReference, marker)
+        layout.pointee.trace!(UnsafeRawPointer(bitPattern: object)!, bytes, visitTracedReference, marker)
       }
     }
+    tally.work += bytes
   }
 
   private mutating func findWeak(_ cell: UInt) {
@@ -543,13 +557,28 @@ struct Marker {
     top = floor + other.pointee.count
   }
 
-  /// Hands the older half of the stack to a marker that has nothing to do.
+  /// Hands half of the work to a marker that has nothing to do.
   @inline(__always) private mutating func shareIfWanted() {
-    if _slowPath(heap.state.pointee.grey.hungry.load(ordering: .relaxed) > 0) { share() }
+    if _slowPath(heap.state.pointee.grey.isStarved) { share() }
   }
 
   @inline(never) private mutating func share() {
+    if giveHalfSlice() { return }
     if top - floor >= Marker.worthSharing { _ = giveOlderHalf() }
+  }
+
+  /// Cuts the oldest slice that is worth it in two and pools its second half; false when there is none, or no chunk to be had.
+  private mutating func giveHalfSlice() -> Bool {
+    var second = floor
+    while second < top, second.pointee & 1 == 0 || second.pointee >> 1 < Marker.worthCutting { second += 1 }
+    guard second < top, let other = heap.state.pointee.grey.emptyChunk() else { return false }
+    let count = second.pointee >> 1
+    let kept = count / 2
+    second.pointee = kept << 1 | 1
+    GreyChunk.push(second[-1] + kept * UInt(layout(of: second[-1]).pointee.elementBytes), on: other)
+    GreyChunk.push((count - kept) << 1 | 1, on: other)
+    heap.state.pointee.grey.give(other)
+    return true
   }
 
   /// Pools the older half of the stack and goes on with the younger one in a chunk of its own; false when there is none to be had.

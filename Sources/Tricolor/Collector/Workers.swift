@@ -44,27 +44,21 @@ extension HeapCore {
     let share = min(1, max(backgroundShare * state.pointee.processors, unusedProcessors))
     let pause = busy == 0 ? 1_000_000 : Int64(Double(busy) * (1 - share) / share)
     if pause <= 0 { return }
-    state.pointee.grey.hungry.wrappingAdd(1, ordering: .relaxed)
-    defer { state.pointee.grey.hungry.wrappingSubtract(1, ordering: .relaxed) }
-    let seen = state.pointee.grey.changed.current()
-    if state.pointee.grey.isQuiescent() { return }
     if busy == 0 {
-      _ = state.pointee.grey.changed.wait(past: seen, timeoutNanoseconds: pause)
+      state.pointee.grey.waitForWork(nanoseconds: pause, unlessQuiescent: true)
     } else {
-      waitUnlessQuiet(seen, pause)
+      waitUnlessQuiet(pause)
     }
   }
 
   /// Sleeps for the share's sake: cut short only when marking is over.
-  private func waitUnlessQuiet(_ first: UInt32, _ nanoseconds: Int64) {
+  private func waitUnlessQuiet(_ nanoseconds: Int64) {
     let end = Clock.monotonic() + UInt64(nanoseconds)
-    var seen = first
     while true {
+      let seen = state.pointee.grey.changed.current()
       let now = Clock.monotonic()
-      if now >= end { return }
+      if now >= end || state.pointee.grey.isQuiescent() { return }
       if !state.pointee.grey.changed.wait(past: seen, timeoutNanoseconds: Int64(end - now)) { return }
-      seen = state.pointee.grey.changed.current()
-      if state.pointee.grey.isQuiescent() { return }
     }
   }
 
@@ -129,10 +123,7 @@ extension HeapCore {
     let work = mark(budget: 4 * HeapCore.quantum)
     state.pointee.statistics.idle.wrappingAdd(Clock.threadCPU() - began, ordering: .relaxed)
     if work > 0 { return }
-    state.pointee.grey.hungry.wrappingAdd(1, ordering: .relaxed)
-    defer { state.pointee.grey.hungry.wrappingSubtract(1, ordering: .relaxed) }
-    let seen = state.pointee.grey.changed.current()
-    if phase == .marking { state.pointee.grey.changed.wait(past: seen, timeoutNanoseconds: 1_000_000) }
+    if phase == .marking { state.pointee.grey.waitForWork(nanoseconds: 1_000_000, unlessQuiescent: false) }
   }
 }
 

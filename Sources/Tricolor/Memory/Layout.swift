@@ -27,7 +27,8 @@ public struct Layout: Sendable, Equatable {
     case leaf
     /// An 8-byte count, then references.
     case referenceArray
-    /// A 16-byte header that holds the count, then elements of `stride` bytes with references at `references` in each.
+    /// A 16-byte header that holds the count, then elements of `stride` bytes with references at `references` in each. The stride is a
+    /// multiple of 8 when there are references.
     case elementArray(stride: Int, references: [Int])
     /// Objects of any size whose references `trace` reports.
     case custom(trace: TraceFunction)
@@ -89,6 +90,9 @@ struct LayoutEntry {
     }
     return mask
   }
+
+  /// Bytes from one element of an array to the next.
+  var elementBytes: Int { shape == .references ? 8 : bytes }
 
   var hasReferences: Bool { shape != .leaf && !(shape == .fixed && offsetCount == 0) }
 
@@ -186,6 +190,9 @@ enum LayoutTable {
     for offset in references where offset < 0 || offset % 8 != 0 || offset + 8 > bytes {
       throw LayoutError(
         name: name, reason: "reference offset \(offset) is not a multiple of 8 in 0 ... \(bytes - 8)")
+    }
+    if shape == .elements && !references.isEmpty && bytes % 8 != 0 {
+      throw LayoutError(name: name, reason: "stride \(bytes) of elements with references is not a multiple of 8")
     }
     let offsets = UnsafeMutablePointer<UInt32>.allocate(capacity: max(1, references.count))
     for (i, offset) in references.sorted().enumerated() { offsets[i] = UInt32(offset) }
