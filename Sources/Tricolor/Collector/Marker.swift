@@ -125,21 +125,19 @@ struct Marker {
   }
 
   private func isArray(_ object: UInt) -> Bool {
-    let shape = describe(object).0
+    let shape = layout(of: object).pointee.shape
     return shape == .references || shape == .elements
   }
 
   /// Scans those elements of an array that `card` touches.
   private mutating func rescanArray(_ object: UInt, _ card: Range<UInt>) {
-    let (shape, entry, room) = describe(object)
-    let count = min(Int(tricolor_load_word(object)), room)
-    let (offset, stride): (UInt, UInt) = shape == .references ? (8, 8) : (16, UInt(entry.bytes))
-    let start = object + offset
-    let first = card.lowerBound <= start ? 0 : min(count, Int((card.lowerBound - start) / stride))
-    let last = card.upperBound <= start ? 0 : min(count, Int((card.upperBound - 1 - start) / stride) + 1)
-    tally.work += (last - first) * Int(stride)
-    if shape == .references { return pushWords(of: object, first..<last) }
-    for i in first..<last { scanFields(of: start + UInt(i) * stride, entry) }
+    let (start, count) = elements(of: object)
+    let stride = UInt(layout(of: object).pointee.elementBytes)
+    let end = start + UInt(count) * stride
+    if card.upperBound <= start || card.lowerBound >= end { return }
+    let first = card.lowerBound <= start ? 0 : (card.lowerBound - start) / stride
+    let last = (min(card.upperBound, end) - 1 - start) / stride
+    scanSlice(start + first * stride, count: Int(last - first) + 1)
   }
 
   /// What the marker has done so far, for whoever gives it work bit by bit.
@@ -423,12 +421,18 @@ struct Marker {
 
   /// Scans an array's first piece and leaves the rest, if any, on the stack.
   private mutating func scanArray(_ object: UInt) {
+    let (first, count) = elements(of: object)
+    scanSlice(first, count: count)
+  }
+
+  /// Where an array's elements begin, and how many there are to scan: no more than its cell has room for, whatever its count says.
+  private func elements(of object: UInt) -> (first: UInt, count: Int) {
     let bytes = Int(map.head(of: object).pointee.cellBytes)
     let layout = layout(of: object)
-    if layout.pointee.shape == .elements && layout.pointee.offsetCount == 0 { return }
+    if layout.pointee.shape == .elements && layout.pointee.offsetCount == 0 { return (object, 0) }
     let header = layout.pointee.shape == .references ? 8 : 16
     let room = (bytes - header) / layout.pointee.elementBytes
-    scanSlice(object + UInt(header), count: min(Int(tricolor_load_word(object)), room))
+    return (object + UInt(header), min(Int(tricolor_load_word(object)), room))
   }
 
   /// Scans the first piece of the slice of `count` elements from `first` on, and leaves the rest, if any, on the stack.
