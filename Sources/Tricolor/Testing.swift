@@ -37,6 +37,13 @@ import Synchronization
   /// The number of the last cycle that has ended. One load.
   public var cyclesDone: Int { core.state.pointee.cyclesDone.load(ordering: .acquiring) }
 
+  /// Runs a cycle that begins after this call, a young one if the settings and the cycles before allow it, and returns when it has ended
+  /// and been swept. From inside `withMutator` or not, as `collect()`; `statistics.youngCycles` tells whether it was young.
+  public func collectYoung() {
+    ForkedChild.refuse()
+    ThreadRecords.whileParked { core.collectAndWait(mayBeYoung: true) }
+  }
+
   /// The start of the allocated cell of this heap that `address` points into, as a conservative scan would find it; nil when it
   /// points to no object. Only while no sweep runs, as after `collect()`.
   public func cell(containing address: UInt) -> UInt? {

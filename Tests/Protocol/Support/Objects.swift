@@ -65,6 +65,17 @@ extension Heap {
     return try Heap(configuration: configuration)
   }
 
+  /// A quiet heap of which every cycle but the fourth is young where it may be. The first has run: the next may be young.
+  static func young() throws -> Heap {
+    var configuration = Heap.Configuration()
+    configuration.gcPercent = nil
+    configuration.settings.debug.clobberFree = true
+    configuration.settings.youngCycles = .always
+    let heap = try Heap(configuration: configuration)
+    heap.collect()
+    return heap
+  }
+
   /// A root of a chain of links with keys 1 … `count`, each the `left` of the one before; made on a thread of its own.
   func makeChain(_ count: Int) throws -> Root<Link> {
     try onOwnThread {
