@@ -45,6 +45,12 @@ extension Heap {
       set { settings.limitSource = newValue }
     }
 
+    /// `TRICOLOR_LIMIT_SCOPE`: whose memory counts against the limits, the process's or the heap's alone.
+    public var limitScope: LimitScope {
+      get { settings.limitScope }
+      set { settings.limitScope = newValue }
+    }
+
     /// `TRICOLOR_LIMIT_POLICY`: what happens when the memory limit cannot be met.
     public var limitPolicy: LimitPolicy {
       get { settings.limitPolicy }

@@ -52,6 +52,7 @@ public final class Heap: Sendable {
     core.state.pointee.services = Unmanaged.passUnretained(services).toOpaque()
     core.state.pointee.object = Unmanaged.passUnretained(self).toOpaque()
     services.applySettings()
+    services.limitSource.heaps.add(core)
     for name in configuration.settings.withoutEffect {
       StandardError.write("tricolor: \(name) has no effect in this version\n")
     }
@@ -110,6 +111,7 @@ public final class Heap: Sendable {
     } catch {
       StandardError.write("tricolor: returning a heap's memory: \(error)\n")
     }
+    services.limitSource.heaps.remove(core)
     core.deallocate()
   }
 

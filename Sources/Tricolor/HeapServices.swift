@@ -132,6 +132,7 @@ extension HeapCore {
     state.pointee.pacing.pacer.setGCPercent(Int32(clamping: settings.gcPercent ?? -1))
     state.pointee.pacing.pacer.setHeapMinimum(settings.minimumHeap)
     state.pointee.pacing.limiter.setCapPercent(settings.gcCPULimit)
+    state.pointee.pacing.claim.countsProcess.store(settings.limitScope == .process, ordering: .relaxed)
     state.pointee.pacing.limit.store(Int(limit ?? .max), ordering: .relaxed)
     state.pointee.pacing.hardLimit.store(Int(hardLimit ?? .max), ordering: .relaxed)
     state.pointee.pacing.setGoalLimit(self)
@@ -149,6 +150,7 @@ extension HeapCore {
     result.limitBytes = limit == Int.max ? nil : limit
     let hard = counters.pointee.pacing.hardLimit.load(ordering: .relaxed)
     result.hardLimitBytes = hard == Int.max ? nil : hard
+    result.limitShareBytes = limitShare
     result.tightenedPercent = counters.pointee.pacing.tightenedPercent.load(ordering: .relaxed)
     result.limitIsUnmet = counters.pointee.pacing.limitIsUnmet.load(ordering: .relaxed)
     result.cyclesByCause = [
@@ -204,7 +206,7 @@ extension HeapCore {
     result.heldFreeBytes = counters.pointee.blocks.heldBlocks.load(ordering: .relaxed) * Geometry.blockBytes
     result.metadataBytes = metadataBytes
     result.unbackedBytes = counters.pointee.blocks.counts.released * Geometry.blockBytes
-    result.foreignBytes = counters.pointee.pacing.foreignBytes.load(ordering: .relaxed)
+    result.foreignBytes = counters.pointee.pacing.outside.held.load(ordering: .relaxed)
     result.externalBytes = externalBytes
     result.unsweptBytes = counters.pointee.unsweptGarbage.load(ordering: .relaxed)
     result.heapScanBytes = max(0, counters.pointee.scannableBytes.load(ordering: .relaxed))

@@ -25,6 +25,8 @@ final class LimitSource: Sendable {
     var lastLookUp: UInt64
   }
 
+  /// The heaps whose memory is in what is measured here.
+  let heaps: HeapRegistry
   private let resident: ResidentSetReader
   private let state: Mutex<State>
   private static let lookUpInterval: UInt64 = 10_000_000_000
@@ -32,7 +34,11 @@ final class LimitSource: Sendable {
   /// - Parameters:
   ///   - procRoot: where proc is mounted.
   ///   - mountPrefix: put before the mount points in mountinfo, so that a copied tree can stand for a machine.
-  init(procRoot: String = "/proc", mountPrefix: String = "") throws(PlatformError) {
+  ///   - heaps: those of the process; of a machine that is a copied tree, others.
+  init(
+    procRoot: String = "/proc", mountPrefix: String = "", heaps: HeapRegistry = .process
+  ) throws(PlatformError) {
+    self.heaps = heaps
     resident = try ResidentSetReader(procRoot: procRoot)
     let group = LimitSource.found("memory cgroup") { () throws(PlatformError) in
       try MemoryGroup.current(procRoot: procRoot, mountPrefix: mountPrefix)

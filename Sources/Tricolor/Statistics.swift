@@ -100,6 +100,8 @@ public struct HeapStatistics: Sendable {
   /// The memory limit in force, and the hard one; nil when there is none.
   public var limitBytes: Int?
   public var hardLimitBytes: Int?
+  /// What of the limit the heap may hold, with other heaps under it; nil when there is none.
+  public var limitShareBytes: Int?
   /// By how many percent signs of the kernel make the limit smaller for the goal (memory pressure, memory.high, the cgroup's limit met).
   public var tightenedPercent = 0
   /// Whether live objects and memory outside the heap leave no room below the limit.

@@ -15,6 +15,10 @@ struct LimitProgram {
       fatalError("usage: tricolor-limit-programs SCENARIO FILE")
     }
     let figures = Figures(path: CommandLine.arguments[2])
+    if let division = UnlikeHeaps.Division(rawValue: scenario.rawValue) {
+      try UnlikeHeaps.run(division, figures)
+      return figures.write()
+    }
     let heap = try Heap()
     switch scenario {
     case .foreign: try takeByMalloc(heap, figures, allocatesMeanwhile: true)
@@ -22,6 +26,7 @@ struct LimitProgram {
     case .shrink: try shrink(heap, figures)
     case .grow: try grow(heap, figures)
     case .refused: try refused(heap, figures)
+    case .unlikeShared, .unlikeEqualParts, .unlikeEqualRoom: break
     }
     figures.write()
   }
@@ -35,6 +40,8 @@ struct LimitProgram {
     case grow
     /// Lives grow until allocation fails, twice.
     case refused
+    /// Two unlike heaps, in UnlikeHeaps.swift.
+    case unlikeShared, unlikeEqualParts, unlikeEqualRoom
   }
 }
 

@@ -34,6 +34,7 @@ struct SettingsTests {
     expected.binding = .processors([0, 1])
     expected.hardLimit = .bytes(1 << 30)
     expected.limitSource = .cgroup
+    expected.limitScope = .heap
     expected.limitPolicy = .failFast(afterNanoseconds: 10_000_000_000)
     expected.gcCPULimit = 25
     expected.minimumHeap = 64 << 20
@@ -43,7 +44,8 @@ struct SettingsTests {
     let environment = [
       "GOGC": "off", "GOMEMLIMIT": "85%-1MiB", "GOMAXPROCS": "3", "GODEBUG": "gctrace=1", "TRICOLOR_NUMA": "node:1",
       "TRICOLOR_BIND": "0-1", "TRICOLOR_HARD_LIMIT": "1GiB", "TRICOLOR_LIMIT_SOURCE": "cgroup",
-      "TRICOLOR_LIMIT_POLICY": "failfast:10", "TRICOLOR_GC_CPU_LIMIT": "25", "TRICOLOR_MIN_HEAP": "64MiB",
+      "TRICOLOR_LIMIT_SCOPE": "heap", "TRICOLOR_LIMIT_POLICY": "failfast:10", "TRICOLOR_GC_CPU_LIMIT": "25",
+      "TRICOLOR_MIN_HEAP": "64MiB",
       "TRICOLOR_TUNE": "on", "TRICOLOR_YOUNG": "off", "TRICOLOR_RESERVE": "16GiB",
     ]
     #expect(Set(environment.keys) == Set(Settings.variableNames))
@@ -69,6 +71,7 @@ struct SettingsTests {
       ("GOMAXPROCS", "0"), ("GOMAXPROCS", "-2"), ("GOMAXPROCS", "two"), ("TRICOLOR_GC_CPU_LIMIT", "0"),
       ("TRICOLOR_GC_CPU_LIMIT", "101"), ("TRICOLOR_GC_CPU_LIMIT", "50%"), ("TRICOLOR_MIN_HEAP", "4MB"),
       ("TRICOLOR_RESERVE", "63MiB"), ("TRICOLOR_TUNE", "1"), ("TRICOLOR_LIMIT_SOURCE", "RSS"),
+      ("TRICOLOR_LIMIT_SCOPE", "thread"),
       ("TRICOLOR_HARD_LIMIT", "120%"), ("GODEBUG", "madvdontneed=1"),
     ])
   func refused(_ name: String, _ value: String) {

@@ -10,8 +10,9 @@ import TricolorPlatform
 
 private let mebibyte = 1 << 20
 
-/// A machine whose process has 1 MiB resident and a version 2 group limited to 64 MiB.
-private final class Machine: Sendable {
+/// A machine whose process has 1 MiB resident and a version 2 group limited to 64 MiB. Only heaps made here are of that process.
+final class Machine: Sendable {
+  private let heaps = HeapRegistry()
   let tree = FixtureTree([
     "proc/self/cgroup": "0::/box\n", "proc/self/statm": "100000 256 10 1 0 100 0\n",
     "proc/self/mountinfo": "41 31 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
@@ -27,7 +28,7 @@ private final class Machine: Sendable {
     configuration.memoryLimit = .auto
     change(&configuration)
     return try Heap(configuration: configuration) { () throws(PlatformError) in
-      try LimitSource(procRoot: tree.procRoot, mountPrefix: tree.root)
+      try LimitSource(procRoot: tree.procRoot, mountPrefix: tree.root, heaps: heaps)
     }
   }
 
@@ -47,11 +48,11 @@ private final class Listener: Sendable {
   func wait(for level: PressureLevel) { while levels.last != level { usleepBriefly() } }
 }
 
-private func usleepBriefly() { _ = FutexEvent().wait(past: 0, timeoutNanoseconds: 1_000_000) }
+func usleepBriefly() { _ = FutexEvent().wait(past: 0, timeoutNanoseconds: 1_000_000) }
 
 extension Heap {
   /// Live memory of `mebibytes` in objects of a mebibyte.
-  fileprivate func makeLive(mebibytes: Int) throws -> Root<ReferenceArray<Bytes>> {
+  func makeLive(mebibytes: Int) throws -> Root<ReferenceArray<Bytes>> {
     try onOwnThread {
       try self.withMutator { m in
         let all = try m.makeArray(of: Bytes.self, count: mebibytes)

@@ -92,17 +92,15 @@ extension HeapCore {
     return isReturning || live != state.pointee.watch.liveBefore || (limit != Int.max && resident > limit / 4 * 3)
   }
 
-  /// Reads what the process really uses and moves the estimate of foreign memory.
+  /// Reads what the process really uses and moves the estimate of memory that is not the heap's; what the limit counts, in bytes.
   @discardableResult func sampleMemory() -> Int {
     let resident = services.limitSource.residentBytes()
     state.pointee.statistics.notePeakResident(resident)
     services.followLimit()
     state.pointee.pacing.lock.lock()
     defer { state.pointee.pacing.lock.unlock() }
-    let foreign = state.pointee.pacing.foreign.update(
-      residentBytes: Int64(resident), ownBytes: Int64(ownResidentBytes), now: Clock.monotonic())
-    state.pointee.pacing.foreignBytes.store(Int(foreign), ordering: .relaxed)
-    return resident
+    state.pointee.pacing.readOutside(self, resident: resident)
+    return state.pointee.pacing.claim.countsProcess.load(ordering: .relaxed) ? resident : ownResidentBytes
   }
 
   /// Reads again, once a second, what processors the process may use.
@@ -147,7 +145,7 @@ extension HeapCore {
   private var excessOverLimit: Int {
     let limit = state.pointee.pacing.goalLimit.load(ordering: .relaxed)
     if limit == Int.max { return 0 }
-    let resident = ownResidentBytes + state.pointee.pacing.foreignBytes.load(ordering: .relaxed)
+    let resident = ownResidentBytes + state.pointee.pacing.outside.held.load(ordering: .relaxed)
     return Int(clamping: ScavengePlan.beyondLimit(residentBytes: UInt64(max(0, resident)), limit: UInt64(limit)))
   }
 

@@ -126,7 +126,7 @@ extension HeapCore {
       durationNanoseconds: record.markingEnded - record.started, liveAtStart: record.liveAtStart,
       liveAtEnd: record.liveAtEnd, markedBytes: record.marked, goalBytes: record.goal,
       limitBytes: limit == Int.max ? nil : limit,
-      residentBytes: ownResidentBytes + state.pointee.pacing.foreignBytes.load(ordering: .relaxed),
+      residentBytes: ownResidentBytes + state.pointee.pacing.outside.held.load(ordering: .relaxed),
       assistNanoseconds: record.assistNanoseconds, backgroundNanoseconds: record.backgroundNanoseconds,
       idleNanoseconds: record.idleNanoseconds, rounds: record.rounds)
   }

@@ -73,7 +73,7 @@ extension HeapCore {
 
   private func unmetLimit(_ residentBytes: Int) -> String {
     let live = state.pointee.pacing.markedLive.load(ordering: .relaxed)
-    let foreign = state.pointee.pacing.foreignBytes.load(ordering: .relaxed)
+    let foreign = state.pointee.pacing.outside.held.load(ordering: .relaxed)
     return "the memory limit of \(limitInForce >> 20) MiB cannot be met: \(live >> 20) MiB live on the heap in "
       + "\(usedBytes >> 20) MiB of blocks, \(foreign >> 20) MiB outside it, \(residentBytes >> 20) MiB in all"
   }
@@ -114,7 +114,7 @@ extension HeapCore {
         level: state.pointee.watch.gauge.level, limitBytes: limit == Int.max ? nil : limit,
         residentBytes: residentBytes,
         unavoidableBytes: unavoidableBytes, liveBytes: state.pointee.pacing.markedLive.load(ordering: .relaxed),
-        foreignBytes: state.pointee.pacing.foreignBytes.load(ordering: .relaxed),
+        foreignBytes: state.pointee.pacing.outside.held.load(ordering: .relaxed),
         goalBytes: state.pointee.pacing.goal.load(ordering: .relaxed),
         stalledPercent: state.pointee.watch.stalledPercent, collectorIsLimited: isHeldBack))
   }
@@ -122,7 +122,7 @@ extension HeapCore {
   /// What no collection frees: what the last cycle found alive, side tables, and memory that is not the heap's.
   private var unavoidableBytes: Int {
     max(0, state.pointee.pacing.markedLive.load(ordering: .relaxed)) + metadataBytes
-      + max(0, state.pointee.pacing.foreignBytes.load(ordering: .relaxed))
+      + max(0, state.pointee.pacing.outside.unavoidable.load(ordering: .relaxed))
   }
 }
 

@@ -109,7 +109,7 @@ extension HeapCore {
   /// Bytes from what the process is estimated to use up to `limit`, `Int.max` where that is none.
   private func room(under limit: Int) -> Int {
     if limit == Int.max { return Int.max }
-    return limit - ownResidentBytes - state.pointee.pacing.foreignBytes.load(ordering: .relaxed)
+    return limit - ownResidentBytes - state.pointee.pacing.outside.held.load(ordering: .relaxed)
   }
 
   private func refuseAtHardLimit(_ bytes: Int) throws(OutOfMemory) {

@@ -29,8 +29,10 @@ struct PacingState: ~Copyable {
   /// The limit in bytes, `Int.max` when there is none.
   let limit = Atomic<Int>(Int.max)
   let hardLimit = Atomic<Int>(Int.max)
-  /// Memory of the process that is not ours, as last estimated.
-  let foreignBytes = Atomic<Int>(0)
+  /// Memory that the limit counts and that is not ours, as last estimated; our claim on the limit, and what it follows from.
+  let outside = OutsideMemory()
+  let claim = PublishedClaim()
+  var cost = CollectionCost()
   /// What the last cycle left alive.
   let markedLive = Atomic<Int>(0)
   /// Which cycle is to be young, whether the next one is, and whether this one is. The collector thread's, but for the first, which
@@ -97,7 +99,7 @@ extension PacingState {
     pacer.stackScanWork = stacks
     pacer.globalsScan = UInt64(heap.globalBytes)
     pacer.maxStackScan = max(pacer.maxStackScan, stacks)
-    pacer.memory = heap.memoryReading(foreign: foreignBytes.load(ordering: .relaxed))
+    pacer.memory = heap.memoryReading(foreign: outside.entitled.load(ordering: .relaxed))
   }
 
   /// The answers hot paths read. The lock is held.
@@ -145,6 +147,10 @@ extension PacingState {
     heap.state.pointee.scannableBytes.store(scannableMarked, ordering: .relaxed)
     chooseNext(record, allocated: UInt64(allocated))
     pacer.commit(sweepDone: true)
+    cost.noteCycle(
+      liveBytes: UInt64(max(0, record.marked)),
+      nanoseconds: record.backgroundNanoseconds + record.idleNanoseconds + record.assistNanoseconds)
+    publishClaim(heap)
     publish(heap)
     lock.unlock()
     if let line { StandardError.write(line) }

@@ -29,7 +29,7 @@ public struct MemoryReading: Sendable, Equatable, BitwiseCopyable {
 extension MemoryReading {
   /// What the limit counts and the heap's goal does not. Zero when the counters, read one after the other, contradict
   /// each other.
-  var outsideGoal: UInt64 {
+  public var outsideGoal: UInt64 {
     let heap = heapFree.addingSaturated(heapAlloc)
     return mappedReady.subtractingSaturated(heap).addingSaturated(foreign)
   }
@@ -44,5 +44,10 @@ extension MemoryReading {
     let headroom = max(room / 100 * PacerConstants.headroomPercent, PacerConstants.leastHeadroom)
     let goal = room < headroom || room - headroom < headroom ? headroom : room - headroom
     return max(goal, heapMarked)
+  }
+
+  /// Room for a goal of `bytes`, headroom included, and a little more than that.
+  static func withHeadroom(_ bytes: UInt64) -> UInt64 {
+    bytes.addingSaturated(max(bytes / 100 * (PacerConstants.headroomPercent + 1), PacerConstants.leastHeadroom))
   }
 }

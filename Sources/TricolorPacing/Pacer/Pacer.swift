@@ -97,6 +97,12 @@ extension Pacer {
   /// The heap size marking should end at.
   public func heapGoal() -> UInt64 { goalAndLeastTrigger().goal }
 
+  /// What growth lets the heap have beyond what the last cycle marked, with the headroom that the limit keeps free; `UInt64.max` with growth off.
+  public var mostExtra: UInt64 {
+    if percentGoal == .max { return .max }
+    return MemoryReading.withHeadroom(percentGoal).subtractingSaturated(heapMarked)
+  }
+
   /// Whether the limit, not growth, sets the goal.
   public var goalIsLimited: Bool { memoryLimit != .max && limitGoal < percentGoal }
 

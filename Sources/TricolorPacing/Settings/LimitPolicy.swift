@@ -1,4 +1,5 @@
-// What the limit measures (`TRICOLOR_LIMIT_SOURCE`), and what happens where it cannot be met (`TRICOLOR_LIMIT_POLICY`).
+// What the limit measures (`TRICOLOR_LIMIT_SOURCE`) and of whom (`TRICOLOR_LIMIT_SCOPE`), and what happens where it cannot be met
+// (`TRICOLOR_LIMIT_POLICY`).
 
 /// What counts against the memory limit.
 public enum LimitMeasure: String, Sendable, Equatable, CaseIterable {
@@ -16,6 +17,22 @@ public enum LimitMeasure: String, Sendable, Equatable, CaseIterable {
       throw SettingsError(name: name, value: text, allowed: "auto, rss or cgroup")
     }
     return measure
+  }
+}
+
+/// Whose memory counts against the memory limit of a heap.
+public enum LimitScope: String, Sendable, Equatable, CaseIterable {
+  /// The whole process's. Heaps with this scope and the same limit share it.
+  case process
+  /// The heap's own: what it holds, and nothing else. It takes no part in the sharing.
+  case heap
+
+  /// Reads `process` or `heap`.
+  public static func parse(_ text: String, name: String = "TRICOLOR_LIMIT_SCOPE") throws(SettingsError) -> LimitScope {
+    guard let scope = LimitScope(rawValue: text) else {
+      throw SettingsError(name: name, value: text, allowed: "process or heap")
+    }
+    return scope
   }
 }
 

@@ -22,6 +22,8 @@ public struct Settings: Sendable, Equatable {
   public var hardLimit = MemoryLimit.off
   /// `TRICOLOR_LIMIT_SOURCE`: what counts against the limit.
   public var limitSource = LimitMeasure.auto
+  /// `TRICOLOR_LIMIT_SCOPE`: whose memory counts against the limit.
+  public var limitScope = LimitScope.process
   /// `TRICOLOR_LIMIT_POLICY`: what happens where the limit cannot be met.
   public var limitPolicy = LimitPolicy.soft
   /// `TRICOLOR_GC_CPU_LIMIT`: percent of the CPU that collection may take near the limit, 1...100.
@@ -52,6 +54,7 @@ extension Settings {
     case binding = "TRICOLOR_BIND"
     case hardLimit = "TRICOLOR_HARD_LIMIT"
     case limitSource = "TRICOLOR_LIMIT_SOURCE"
+    case limitScope = "TRICOLOR_LIMIT_SCOPE"
     case limitPolicy = "TRICOLOR_LIMIT_POLICY"
     case gcCPULimit = "TRICOLOR_GC_CPU_LIMIT"
     case minimumHeap = "TRICOLOR_MIN_HEAP"
@@ -93,6 +96,7 @@ extension Settings {
     case .binding: binding = try ProcessorBinding.parse(text, name: name)
     case .hardLimit: hardLimit = try MemoryLimit.parse(text, name: name)
     case .limitSource: limitSource = try LimitMeasure.parse(text, name: name)
+    case .limitScope: limitScope = try LimitScope.parse(text, name: name)
     case .limitPolicy: limitPolicy = try LimitPolicy.parse(text, name: name)
     case .gcCPULimit: gcCPULimit = try Int.parse(text, name: name, in: 1...100, unit: " (percent)")
     case .minimumHeap: minimumHeap = UInt64(try ByteSize.parse(text, name: name))
