@@ -23,6 +23,7 @@ enum UnlikeHeaps {
   }
 
   private static let works = [Work(live: 160, rate: 20), Work(live: 4, rate: 150)]
+  /// How long is measured. Before that half as long for the shares to settle.
   private static let seconds = 20
   private static let mebibyte = 1 << 20
 
@@ -35,8 +36,7 @@ enum UnlikeHeaps {
       try heap.withMutator { m in m.root(try m.makeList(kibibytes: work.live << 10)) }
     }
     for heap in heaps { heap.collect() }
-    // The first seconds are for the shares to settle.
-    try allocate(heaps, seconds: seconds / 4)
+    try allocate(heaps, seconds: seconds / 2)
     let before = heaps.map { $0.statistics }
     let resident = try allocate(heaps, seconds: seconds)
     for (i, (heap, old)) in zip(heaps, before).enumerated() {

@@ -237,7 +237,7 @@ struct SharingTests {
   }
 
   @Test(
-    "take a third of the CPU that equal parts of the limit cost, and three quarters of what equal parts of the room do")
+    "take less than a third of the CPU that equal parts of the limit cost, and less than equal parts of the room do")
   func beatsEqualParts() {
     let shared = cpu(.squareRoot)
     #expect(shared < 0.33 * cpu(.equalParts))

@@ -33,6 +33,8 @@ struct CycleRecord {
   /// Whether mutators have remembered stores from their answer to `arm` on.
   let remembered: Bool
   var started: UInt64 = 0
+  /// CPU time of the collector thread when the cycle began: handshakes and roots are part of what a small heap's cycle costs.
+  var threadCPUAtStart: UInt64 = 0
   var markingStarted: UInt64 = 0
   var markingEnded: UInt64 = 0
   var swept: UInt64 = 0
@@ -63,6 +65,7 @@ struct CycleRecord {
 
   mutating func begin(_ heap: HeapCore) {
     started = Clock.monotonic()
+    threadCPUAtStart = Clock.threadCPU()
     allocatedObjects = heap.state.pointee.statistics.allocatedObjects.load(ordering: .relaxed)
     markedObjects = heap.state.pointee.statistics.markedObjects.load(ordering: .relaxed)
     liveAtStart = heap.state.pointee.liveBytes.load(ordering: .relaxed)

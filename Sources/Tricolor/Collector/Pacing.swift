@@ -149,7 +149,7 @@ extension PacingState {
     pacer.commit(sweepDone: true)
     cost.noteCycle(
       liveBytes: UInt64(max(0, record.marked)),
-      nanoseconds: record.backgroundNanoseconds + record.idleNanoseconds + record.assistNanoseconds)
+      nanoseconds: Clock.threadCPU() - record.threadCPUAtStart + record.idleNanoseconds + record.assistNanoseconds)
     publishClaim(heap)
     publish(heap)
     lock.unlock()

@@ -135,7 +135,7 @@ public struct CollectionCost: Sendable, BitwiseCopyable {
   ///
   /// - Parameters:
   ///   - liveBytes: what it left alive, all of it: a young cycle disposes of as much for less.
-  ///   - nanoseconds: CPU time that marking took.
+  ///   - nanoseconds: CPU time that it took, sweeping left out, which costs the same for a byte of garbage however many cycles there are.
   public mutating func noteCycle(liveBytes: UInt64, nanoseconds: UInt64) {
     if nanoseconds == 0 { return }
     let kept = CollectionCost.keptOfMarking
