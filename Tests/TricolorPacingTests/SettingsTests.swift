@@ -70,8 +70,8 @@ struct SettingsTests {
     arguments: [
       ("GOMAXPROCS", "0"), ("GOMAXPROCS", "-2"), ("GOMAXPROCS", "two"), ("TRICOLOR_GC_CPU_LIMIT", "0"),
       ("TRICOLOR_GC_CPU_LIMIT", "101"), ("TRICOLOR_GC_CPU_LIMIT", "50%"), ("TRICOLOR_MIN_HEAP", "4MB"),
-      ("TRICOLOR_RESERVE", "63MiB"), ("TRICOLOR_TUNE", "1"), ("TRICOLOR_LIMIT_SOURCE", "RSS"),
-      ("TRICOLOR_LIMIT_SCOPE", "thread"),
+      ("TRICOLOR_RESERVE", "63MiB"), ("TRICOLOR_TUNE", "1"), ("TRICOLOR_YOUNG", "on"),
+      ("TRICOLOR_LIMIT_SOURCE", "RSS"), ("TRICOLOR_LIMIT_SCOPE", "thread"),
       ("TRICOLOR_HARD_LIMIT", "120%"), ("GODEBUG", "madvdontneed=1"),
     ])
   func refused(_ name: String, _ value: String) {

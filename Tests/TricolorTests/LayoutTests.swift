@@ -164,9 +164,10 @@ struct LayoutTests {
     let layout = try Layout.register(.custom(trace: traceMasked), name: "masked")
     for bytes in [64, 40_000] {
       try expectSurvival { (m: Mutator) -> Reference<Masked> in
+        let (first, last) = (try link(m, 1), try link(m, 2))
         let object = try m.allocate(layout, bytes: bytes).assumingMemoryBound(to: UInt.self)
-        object[0] = UInt(bitPattern: try link(m, 1).address) ^ mask
-        object[bytes / 8 - 1] = UInt(bitPattern: try link(m, 2).address) ^ mask
+        object[0] = UInt(bitPattern: first.address) ^ mask
+        object[bytes / 8 - 1] = UInt(bitPattern: last.address) ^ mask
         return Reference<Masked>(unsafeAddress: object)
       } read: { (object: Reference<Masked>) -> [Int?] in
         let words = object.address.assumingMemoryBound(to: UInt.self)
@@ -183,11 +184,12 @@ struct LayoutTests {
     let array = try Layout.register(.elementArray(stride: 24, references: [16]), name: "array by hand")
     let lastSlot = 16 + 24 * 9 + 16
     try expectSurvival { (m: Mutator) -> Reference<Masked> in
-      let object = try m.allocate(fixed, bytes: 40)
-      object.storeBytes(of: UInt(bitPattern: try link(m, 1).address), toByteOffset: 8, as: UInt.self)
+      let (first, second) = (try link(m, 1), try link(m, 2))
       let elements = try m.allocate(array, bytes: 16 + 24 * 10)
       elements.storeBytes(of: 10, as: Int.self)
-      elements.storeBytes(of: UInt(bitPattern: try link(m, 2).address), toByteOffset: lastSlot, as: UInt.self)
+      elements.storeBytes(of: UInt(bitPattern: second.address), toByteOffset: lastSlot, as: UInt.self)
+      let object = try m.allocate(fixed, bytes: 40)
+      object.storeBytes(of: UInt(bitPattern: first.address), toByteOffset: 8, as: UInt.self)
       object.storeBytes(of: UInt(bitPattern: elements), toByteOffset: 32, as: UInt.self)
       return Reference(unsafeAddress: object)
     } read: { (object: Reference<Masked>) -> [Int?] in

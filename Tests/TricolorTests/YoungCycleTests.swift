@@ -491,12 +491,18 @@ struct YoungCycleTests {
       configuration.settings.debug.gcVerify = true
       configuration.settings.debug.gcCheckMark = true
       let heap = try Heap(configuration: configuration)
-      let webs = [try Web(heap, knots: 3000, seed: 11), try Web(heap, knots: 3000, seed: 12)]
       try runThreads(2) { index in
-        for _ in 0..<15 { try webs[index].change(2000) }
+        let web = try Web(heap, knots: 2000, seed: 11 + UInt64(index))
+        let row = try OldRow(heap, count: 500)
+        for round in 0..<20 {
+          try web.change(500)
+          try row.renew(round)
+          try onOwnThread { try heap.withMutator { m in for _ in 0..<200 { _ = try m.makeBytes(count: 1000) } } }
+        }
+        for _ in 0..<4 { heap.collectYoung() }
+        try web.check()
+        try row.check()
       }
-      for _ in 0..<4 { heap.collectYoung() }
-      for web in webs { try web.check() }
       precondition(heap.statistics.youngCycles > 2, "\(heap.statistics.youngCycles) young cycles")
     }
     #expect(String(decoding: result?.standardErrorContent ?? [], as: UTF8.self) == "")
@@ -507,24 +513,31 @@ struct YoungCycleTests {
     await #expect(processExitsWith: .success) {
       alarm(240)
       let heap = try Heap.young()
+      let row = try OldRow(heap, count: 1000)
+      heap.collect()
       let web = try Web(heap, knots: 300_000, seed: 21)
+      try row.renew(0)
       FaultInjection.begin(.reserve, calls: 0..<Int.max)
       heap.collectYoung()
       precondition(heap.statistics.youngCycles == 1 && heap.markStackOverflows > 0, "no young cycle that overflowed")
       try web.check()
+      try row.check()
       let live = heap.statistics.liveBytes
       try web.change(10_000)
       heap.collectYoung()
       precondition(heap.statistics.youngCycles == 2)
       try web.check()
+      try row.check()
       FaultInjection.end()
       heap.collect()
       try web.check()
-      precondition(heap.statistics.liveBytes == live, "\(heap.statistics.liveBytes) bytes live, \(live) before")
+      // The pairs that were replaced had been old.
+      let expected = live - 143 * 64
+      precondition(heap.statistics.liveBytes == expected, "\(heap.statistics.liveBytes) bytes live, not \(expected)")
     }
   }
 
-  @Test("Without a chunk for the scan of dirty cards, what they lead to is found by the walk over the heap")
+  @Test("A young cycle that has no chunk for the scan of dirty cards loses nothing")
   func cardsWithoutChunk() async {
     await #expect(processExitsWith: .success) {
       alarm(240)
@@ -638,4 +651,39 @@ private let traceLastWord: TraceFunction = { object, bytes, visit, context in
 /// The last words of an object seen as a link whose `left` is the last one.
 private func lastLink(_ object: Reference<Custom>, _ bytes: Int) -> Reference<Link> {
   Reference(unsafeAddress: object.address + bytes - MemoryLayout<Link>.offset(of: \.left)! - 8)
+}
+
+/// An array whose links are replaced now and then, each for a new pair: an old object that refers to young ones.
+private final class OldRow: Sendable {
+  private let heap: Heap
+  private let count: Int
+  private let root: Root<ReferenceArray<Link>>
+
+  init(_ heap: Heap, count: Int) throws {
+    self.heap = heap
+    self.count = count
+    root = try onOwnThread { try heap.withMutator { m in m.root(try m.makeArray(of: Link.self, count: count)) } }
+    for part in 0..<7 { try renew(part) }
+  }
+
+  /// Replaces every seventh pair.
+  func renew(_ part: Int) throws {
+    try onOwnThread { [self] in
+      try heap.withMutator { m in
+        for i in stride(from: part % 7, to: count, by: 7) {
+          root.get(m)![i] = try m.make(Link(key: i, left: m.make(Link(key: -i, left: nil, right: nil)), right: nil))
+        }
+      }
+    }
+  }
+
+  /// Nothing is lost.
+  func check() throws {
+    let wrong = try onOwnThread { [self] in
+      heap.withMutator { m in
+        (0..<count).filter { root.get(m)![$0]?.key != $0 || root.get(m)![$0]?.left?.key != -$0 }.count
+      }
+    }
+    precondition(wrong == 0, "\(wrong) pairs of \(count) are lost")
+  }
 }

@@ -105,6 +105,10 @@ extension Mutator {
   }
 
   /// A zeroed object of a layout registered by hand; `bytes` is its size (for `fixed` layouts the registered size).
+  ///
+  /// References may be stored in it as plain words until this thread next allocates, polls, blocks or leaves the heap. From then on
+  /// each store of one must go through a `Reference`, whose barrier remembers it: the object may be old by then, and be looked
+  /// at again by a young cycle only where something was stored (docs/protocol.md, "Young cycles").
   public func allocate(_ layout: Layout, bytes: Int) throws(OutOfMemory) -> UnsafeMutableRawPointer {
     guard bytes >= 0 && bytes <= Mutator.mostBytes else {
       fatalError("tricolor: an object of \(bytes) bytes; allowed are 0 to \(Mutator.mostBytes)")
