@@ -41,7 +41,8 @@ extension HeapCore {
     state.pointee.pacing.generations.noteSurvivors(Double(survived) / Double(max(1, state.pointee.pacing.markedInHeap)))
   }
 
-  /// Marks all old objects. Everything is swept, nobody marks yet, and no mutator allocates black.
+  /// Marks all old objects. Everything is swept, no mutator allocates black, and nobody marks yet, but for a barrier that gets no memory for
+  /// its records (Overflow.swift): such a mark may be lost here, and the object counted twice. It is found again, as no stack is scanned yet.
   func markOld() {
     let map = addressMap
     forEachUsedBlock { block in
