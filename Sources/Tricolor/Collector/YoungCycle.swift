@@ -45,10 +45,11 @@ extension HeapCore {
   /// its records (Overflow.swift): such a mark may be lost here, and the object counted twice. It is found again, as no stack is scanned yet.
   func markOld() {
     let map = addressMap
-    forEachUsedBlock { block in
+    // Free blocks have no allocation bits.
+    forEachBlock { block in
       let first = block * Geometry.bitmapWordsPerBlock
       for word in first..<first + Geometry.bitmapWordsPerBlock where map.allocationBits[word] != 0 {
-        map.markBits[word] = map.allocationBits[word]
+        tricolor_store_word(UInt(bitPattern: map.markBits + word), UInt(map.allocationBits[word]))
       }
     }
   }
@@ -86,11 +87,6 @@ extension HeapCore {
     state.pointee.blocks.forEachFirstBlock { first in
       for block in first..<first + Geometry.blocksPerArena { body(block) }
     }
-  }
-
-  private func forEachUsedBlock(_ body: (Int) -> Void) {
-    let map = addressMap
-    forEachBlock { if map.descriptors[$0].kind != BlockKind.free.rawValue { body($0) } }
   }
 }
 

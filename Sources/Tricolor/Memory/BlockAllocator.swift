@@ -134,6 +134,8 @@ struct BlockAllocator: ~Copyable {
   var counts: (used: Int, held: Int, released: Int) {
     let used = usedBlocks.load(ordering: .relaxed)
     let held = heldBlocks.load(ordering: .relaxed)
+    lock.lock()
+    defer { lock.unlock() }
     return (used, held, max(0, arenaCount * Geometry.blocksPerArena - used - held))
   }
 
@@ -255,9 +257,16 @@ struct BlockAllocator: ~Copyable {
 
   /// Calls `body` with the first block of every arena that there is now. At any time: arenas are never taken away.
   func forEachFirstBlock(_ body: (Int) -> Void) {
+    var next = 0
+    while let first = firstBlock(ofArena: next) {
+      body(first)
+      next += 1
+    }
+  }
+
+  private func firstBlock(ofArena number: Int) -> Int? {
     lock.lock()
-    let count = arenaCount
-    lock.unlock()
-    for i in 0..<count { body(arenas[i].firstBlock) }
+    defer { lock.unlock() }
+    return number < arenaCount ? arenas[number].firstBlock : nil
   }
 }
