@@ -154,7 +154,7 @@ public struct HeapStatistics: Sendable {
   public var globalScanBytes = 0
   public var allocatedBytes = 0
   public var allocatedObjects = 0
-  /// What finished cycles have found dead.
+  /// What finished cycles have found dead. Objects are counted by full cycles only, so those of young ones come later.
   public var freedBytes = 0
   public var freedObjects = 0
   public var queuedCleanups = 0

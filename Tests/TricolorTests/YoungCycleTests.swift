@@ -53,6 +53,18 @@ struct YoungCycleTests {
     #expect(try young.keys(in: heap) == Array(1...50))
   }
 
+  @Test("Old objects are not counted as freed by a young cycle, nor by the full one after it")
+  func oldObjectsAreNotFreed() throws {
+    let heap = try Heap.young()
+    let old = try heap.makeChain(100)
+    heap.collect()
+    try expectYoung(heap)
+    #expect(heap.statistics.allocatedObjects - heap.statistics.freedObjects >= 100, "after a young cycle")
+    heap.collect()
+    #expect(heap.statistics.allocatedObjects - heap.statistics.freedObjects == 100, "after a full cycle")
+    #expect(try old.keys(in: heap) == Array(1...100))
+  }
+
   @Test("What survives a young cycle is old in the next one: it needs no reference any more until a full cycle")
   func promotion() throws {
     let heap = try Heap.young()

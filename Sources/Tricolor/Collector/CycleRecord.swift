@@ -117,8 +117,15 @@ extension HeapCore {
     let statistics = state
     statistics.pointee.statistics.freedBytes.wrappingAdd(
       max(0, record.liveAtEnd - record.marked), ordering: .relaxed)
-    let marked = statistics.pointee.statistics.markedObjects.load(ordering: .relaxed) - record.markedObjects
-    statistics.pointee.statistics.freedObjects.max(record.allocatedObjects - marked, ordering: .relaxed)
+    // A young cycle does not count the old objects, which live too: the next full one tells.
+    if record.isYoung { return }
+    statistics.pointee.statistics.freedObjects.max(
+      record.allocatedObjects - objectsMarked(in: record), ordering: .relaxed)
+  }
+
+  /// Objects that markers have marked since the cycle of `record` began.
+  func objectsMarked(in record: CycleRecord) -> Int {
+    state.pointee.statistics.markedObjects.load(ordering: .relaxed) - record.markedObjects
   }
 
   private func event(_ record: CycleRecord) -> CycleEvent {

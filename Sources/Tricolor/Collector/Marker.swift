@@ -143,9 +143,6 @@ struct Marker {
   /// What the marker has done so far, for whoever gives it work bit by bit.
   var work: Int { tally.work }
 
-  /// Leaves the pool with what is on the stack.
-  mutating func finish() { leave() }
-
   /// Calls `body` with room for the queue.
   @inline(__always) private mutating func withQueue(_ body: (inout Marker, UnsafeMutablePointer<UInt>) -> Void) {
     withUnsafeTemporaryAllocation(of: UInt.self, capacity: Marker.queueSize + Marker.batch) {
@@ -153,7 +150,8 @@ struct Marker {
     }
   }
 
-  private mutating func leave() {
+  /// Leaves the pool with what is on the stack.
+  mutating func leave() {
     chunk.pointee.count = top - floor
     Delay.point()
     // Before leaving: when nobody is active the cycle ends, and all that was marked must have been counted by then.

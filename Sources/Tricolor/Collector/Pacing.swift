@@ -17,7 +17,6 @@ struct PacingState: ~Copyable {
   let scanWork = Atomic<Int>(0)
   let credit = Atomic<Int>(0)
   let cycleMarkedBytes = Atomic<Int>(0)
-  let cycleMarkedObjects = Atomic<Int>(0)
   let assistNanoseconds = Atomic<UInt64>(0)
   /// `Pacer.assistWorkPerByte`, as bits.
   let ratioBits = Atomic<UInt64>(0)
@@ -77,7 +76,6 @@ extension PacingState {
     scanWork.store(0, ordering: .relaxed)
     credit.store(0, ordering: .relaxed)
     cycleMarkedBytes.store(0, ordering: .relaxed)
-    cycleMarkedObjects.store(0, ordering: .relaxed)
     assistNanoseconds.store(0, ordering: .relaxed)
     heap.state.pointee.blackBytes.store(0, ordering: .relaxed)
     heap.state.pointee.statistics.scannedStackBytes.store(0, ordering: .relaxed)
@@ -145,7 +143,7 @@ extension PacingState {
     markedLive.store(record.marked, ordering: .relaxed)
     scannableMarked = Int(pacer.heapScan) + (record.isYoung ? scannableMarked : 0)
     heap.state.pointee.scannableBytes.store(scannableMarked, ordering: .relaxed)
-    chooseNext(record, allocated: UInt64(allocated))
+    chooseNext(record, allocated: UInt64(allocated), objects: UInt64(max(0, heap.objectsMarked(in: record))))
     pacer.commit(sweepDone: true)
     cost.noteCycle(
       liveBytes: UInt64(max(0, record.marked)),
@@ -179,9 +177,8 @@ extension PacingState {
   }
 
   /// Decides what the next cycle will be, and tells the pacer.
-  private mutating func chooseNext(_ record: CycleRecord, allocated: UInt64) {
+  private mutating func chooseNext(_ record: CycleRecord, allocated: UInt64, objects: UInt64) {
     let work = pacer.lastHeapScan
-    let objects = UInt64(max(0, cycleMarkedObjects.load(ordering: .relaxed)))
     generations.note(
       GenerationPolicy.Cycle(
         isYoung: record.isYoung, work: work + objects * HeapCore.workOfObject + HeapCore.workOfAnyCycle,

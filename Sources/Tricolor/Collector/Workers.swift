@@ -74,7 +74,6 @@ extension HeapCore {
     state.pointee.statistics.markedBytes.wrappingAdd(tally.bytes, ordering: .relaxed)
     state.pointee.statistics.markedObjects.wrappingAdd(tally.objects, ordering: .relaxed)
     state.pointee.pacing.cycleMarkedBytes.wrappingAdd(tally.bytes, ordering: .relaxed)
-    state.pointee.pacing.cycleMarkedObjects.wrappingAdd(tally.objects, ordering: .relaxed)
     state.pointee.pacing.scanWork.wrappingAdd(tally.work, ordering: .relaxed)
     state.pointee.pacing.credit.wrappingAdd(tally.work, ordering: .relaxed)
     revise()

@@ -159,7 +159,7 @@ private struct CardScan {
 
   /// Hands on what was found.
   mutating func leave() {
-    marker?.finish()
+    marker?.leave()
     marker = nil
     busy = Clock.threadCPU() - cpu
   }
