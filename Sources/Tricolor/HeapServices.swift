@@ -213,9 +213,11 @@ extension HeapCore {
     result.stackScanBytes = counters.pointee.statistics.scannedStackBytes.load(ordering: .relaxed)
     result.globalScanBytes = globalBytes
     result.freedBytes = counters.pointee.statistics.freedBytes.load(ordering: .relaxed)
-    result.freedObjects = counters.pointee.statistics.freedObjects.load(ordering: .relaxed)
+    result.freedBySize = counters.pointee.statistics.freed.byClass()
+    result.freedObjects = result.freedBySize.reduce(0, +)
     result.allocatedBytes = counters.pointee.statistics.allocatedBytes.load(ordering: .relaxed)
-    result.allocatedObjects = counters.pointee.statistics.allocatedObjects.load(ordering: .relaxed)
+    result.allocatedBySize = counters.pointee.statistics.allocated.byClass()
+    result.allocatedObjects = result.allocatedBySize.reduce(0, +)
     result.markedBytes = counters.pointee.statistics.markedBytes.load(ordering: .relaxed)
     result.markedObjects = counters.pointee.statistics.markedObjects.load(ordering: .relaxed)
     result.releasedBytes = counters.pointee.blocks.releasedBytes.load(ordering: .relaxed)

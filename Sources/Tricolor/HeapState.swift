@@ -148,29 +148,36 @@ extension HeapCore {
     if black { state.pointee.blackBytes.wrappingSubtract(bytes, ordering: .relaxed) }
   }
 
-  func noteAllocated(bytes: Int, objects: Int) {
+  func noteAllocated(bytes: Int, cellBytes: Int) {
     state.pointee.statistics.allocatedBytes.wrappingAdd(bytes, ordering: .relaxed)
-    state.pointee.statistics.allocatedObjects.wrappingAdd(objects, ordering: .relaxed)
+    state.pointee.statistics.allocated.add(bytes / cellBytes, cellBytes: cellBytes)
   }
 
   // MARK: Lanes
 
-  /// A block of `lane` with free cells: swept already, or swept now. Nil when only fresh memory is left.
-  func takePartialBlock(_ lane: Int, for mutator: MutatorCore) -> Int? {
-    let state = self.state
-    let lanePointer = state.pointee.lanes + lane
-    while true {
-      lanePointer.pointee.lock.lock()
-      if let block = lanePointer.pointee.takePartial(epoch: mutator.state.pointee.epoch) {
-        lanePointer.pointee.lock.unlock()
-        return block
-      }
-      let unswept =
-        state.pointee.sweepPermitted.load(ordering: .acquiring) ? lanePointer.pointee.unswept.pop() : nil
-      lanePointer.pointee.lock.unlock()
-      guard let unswept else { return nil }
-      if let block = sweepForAllocation(unswept, lane: lane) { return block }
+  /// A block of `lane` with free cells: swept already, or swept now. Nil when only fresh memory is left, or when `mostSwept` blocks turned
+  /// out to be full: the collector thread is sweeping too, and a lane of which most lives would hold its mutator for milliseconds.
+  func takePartialBlock(_ lane: Int, for mutator: MutatorCore, mostSwept: Int = .max) -> Int? {
+    let (partial, unswept) = takePartialOrUnswept(lane, for: mutator)
+    guard var next = unswept else { return partial }
+    let began = Clock.monotonic()
+    defer { state.pointee.statistics.noteStall(Clock.monotonic() - began) }
+    for swept in 1... {
+      if let block = sweepForAllocation(next, lane: lane) { return block }
+      if swept == mostSwept { return nil }
+      let (partial, unswept) = takePartialOrUnswept(lane, for: mutator)
+      guard let unswept else { return partial }
+      next = unswept
     }
+    return nil
+  }
+
+  private func takePartialOrUnswept(_ lane: Int, for mutator: MutatorCore) -> (partial: Int?, unswept: Int?) {
+    let lanePointer = state.pointee.lanes + lane
+    lanePointer.pointee.lock.lock()
+    defer { lanePointer.pointee.lock.unlock() }
+    if let block = lanePointer.pointee.takePartial(epoch: mutator.state.pointee.epoch) { return (block, nil) }
+    return (nil, state.pointee.sweepPermitted.load(ordering: .acquiring) ? lanePointer.pointee.unswept.pop() : nil)
   }
 
   func putBack(_ block: Int, lane: Int, freeCells: FreeCells) {

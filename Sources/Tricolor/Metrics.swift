@@ -2,8 +2,8 @@
 //
 // A metric that Go has and that has no meaning here (tiny allocations, goroutines, spans) is left out rather than answered with a zero. What
 // differs: pauses are intervals in which one thread was held at a handshake; `dedicated` is the collector thread. As in Go, sweeping counts
-// as `user`, `total` CPU is processors times wall time, and classes of memory add up to their total. Numbers of objects and bytes freed are
-// known when a cycle ends.
+// as `user`, `total` CPU is processors times wall time, and classes of memory add up to their total. Stacks are the system's here and so not
+// memory of the heap. What has died is counted as it is swept, and sizes are those of cells.
 
 /// What a metric measures.
 public enum MetricValue: Sendable, Equatable {
@@ -70,8 +70,10 @@ extension HeapStatistics {
       ("/gc/cycles/total:gc-cycles", Self.count(cycles)),
       ("/gc/gogc:percent", gcPercent.map(Self.count) ?? .unsigned(.max)),
       ("/gc/gomemlimit:bytes", .unsigned(UInt64(limitBytes ?? .max))),
+      ("/gc/heap/allocs-by-size:bytes", Self.bySize(allocatedBySize)),
       ("/gc/heap/allocs:bytes", Self.count(allocatedBytes)),
       ("/gc/heap/allocs:objects", Self.count(allocatedObjects)),
+      ("/gc/heap/frees-by-size:bytes", Self.bySize(freedBySize)),
       ("/gc/heap/frees:bytes", Self.count(freedBytes)),
       ("/gc/heap/frees:objects", Self.count(freedObjects)),
       ("/gc/heap/goal:bytes", Self.count(goalBytes)),
@@ -107,6 +109,10 @@ extension HeapStatistics {
       ("/sched/pauses/stopping/gc:seconds", .histogram(Self.histogram(timeToSafepointCounts))),
       ("/sched/pauses/total/gc:seconds", held),
     ]
+  }
+
+  private static func bySize(_ counts: [Int]) -> MetricValue {
+    .histogram(MetricHistogram(counts: counts.map { UInt64(max(0, $0)) }, bounds: SizeCounts.bounds))
   }
 
   private static func histogram(_ counts: [Int]) -> MetricHistogram {

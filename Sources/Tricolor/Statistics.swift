@@ -154,9 +154,12 @@ public struct HeapStatistics: Sendable {
   public var globalScanBytes = 0
   public var allocatedBytes = 0
   public var allocatedObjects = 0
-  /// What finished cycles have found dead. Objects are counted by full cycles only, so those of young ones come later.
+  /// What cycles have found dead, counted as its block is swept: all of it when `collect()` returns.
   public var freedBytes = 0
   public var freedObjects = 0
+  /// Objects by size class (`SizeCounts`), for `metrics`.
+  var allocatedBySize: [Int] = []
+  var freedBySize: [Int] = []
   public var queuedCleanups = 0
   public var executedCleanups = 0
   public var markedBytes = 0
@@ -177,14 +180,14 @@ public struct HeapStatistics: Sendable {
 /// The live counters behind `HeapStatistics`.
 struct StatisticsCounters: ~Copyable {
   let allocatedBytes = Atomic<Int>(0)
-  let allocatedObjects = Atomic<Int>(0)
   let markedBytes = Atomic<Int>(0)
   let markedObjects = Atomic<Int>(0)
   let peakLive = Atomic<Int>(0)
   let peakResident = Atomic<Int>(0)
   let scannedStackBytes = Atomic<Int>(0)
   let freedBytes = Atomic<Int>(0)
-  let freedObjects = Atomic<Int>(0)
+  let allocated = SizeCounts()
+  let freed = SizeCounts()
   let background = Atomic<UInt64>(0)
   let assist = Atomic<UInt64>(0)
   let idle = Atomic<UInt64>(0)

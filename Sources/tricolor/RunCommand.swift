@@ -110,11 +110,19 @@ struct RunCommand: ParsableCommand {
     switch try ConstrainedRun.run(arguments: arguments, limitBytes: limitBytes, request: request) {
     case .exited(0): return
     case .exited(let code): throw ExitCode(code)
-    case .oomKilled(let killed):
-      OutputFile.writeToStandardError(killed.killedSentence)
-      if let json { try OutputFile(json, option: "--json").write(killed.json.text() + "\n") }
+    case .oomKilled(let known):
+      try report(known)
       throw ExitCode.oomKilled
+    case .endedByPolicy(let known):
+      try report(known)
+      throw ExitCode(LimitPolicy.exitStatus)
     }
+  }
+
+  /// For a child that could not: what is known of it.
+  private func report(_ known: RunReport) throws {
+    OutputFile.writeToStandardError(known.endSentence)
+    if let json { try OutputFile(json, option: "--json").write(known.json.text() + "\n") }
   }
 
   private func showHelp() throws {

@@ -1,8 +1,8 @@
 // The command line: parses, calls, prints. What is done lives in Harness and the workloads.
 //
-// Exit codes: 0 done, 3 the run was killed at its memory limit, 64 wrong input, 70 anything that should not happen. A run that SIGINT or
-// SIGTERM ends early is done: its report is written, says so, and its data is checked. Another one more than a second later ends the
-// process at once, by that signal and without a report.
+// Exit codes: 0 done, 3 the run was killed at its memory limit, 75 TRICOLOR_LIMIT_POLICY ended it, 64 wrong input, 70 anything that should
+// not happen. A run that SIGINT or SIGTERM ends early is done: its report is written, says so, and its data is checked. Another one more than
+// a second later ends the process at once, by that signal and without a report.
 
 import ArgumentParser
 import Harness

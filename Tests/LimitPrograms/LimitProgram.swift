@@ -26,6 +26,9 @@ struct LimitProgram {
     case .shrink: try shrink(heap, figures)
     case .grow: try grow(heap, figures)
     case .refused: try refused(heap, figures)
+    case .swings: try Swings(heap, spikeRate: 200 * mebibyte).run(figures)
+    case .jumps: try Swings(heap, spikeRate: nil).run(figures)
+    case .quota: followQuota(heap, figures)
     case .unlikeShared, .unlikeEqualParts, .unlikeEqualRoom: break
     }
     figures.write()
@@ -40,6 +43,10 @@ struct LimitProgram {
     case grow
     /// Lives grow until allocation fails, twice.
     case refused
+    /// Waits for its processor quota to change.
+    case quota
+    /// The rate of allocation swings, and malloc takes a quarter of the limit: at 200 MiB a second, or at once. In Swings.swift.
+    case swings, jumps
     /// Two unlike heaps, in UnlikeHeaps.swift.
     case unlikeShared, unlikeEqualParts, unlikeEqualRoom
   }
@@ -96,6 +103,18 @@ extension Mutator {
 }
 
 private let mebibyte = 1 << 20
+
+// MARK: Processors
+
+/// Says what the collector plans with, and again once that has changed or ten seconds have passed.
+private func followQuota(_ heap: Heap, _ figures: Figures) {
+  let first = heap.statistics.processors
+  figures.note("percentBefore", Int(first * 100))
+  figures.write()
+  let began = Clock.monotonic()
+  while heap.statistics.processors == first && Clock.monotonic() - began < 10_000_000_000 { usleep(10_000) }
+  figures.note("percentAfter", Int(heap.statistics.processors * 100))
+}
 
 // MARK: Foreign memory
 

@@ -24,6 +24,15 @@ extension LimitsTests {
       #expect(try outcome["right"] == outcome["live"])
     }
 
+    @Test("lives while its rate of allocation swings and malloc takes a quarter of the limit again and again")
+    func swings() throws {
+      let outcome = try LimitPrograms.run("swings", mebibytes: 300, environment: ["GOMEMLIMIT": "auto"])
+      #expect(outcome.child.exitCode == 0, "\(outcome.errors)")
+      #expect(!outcome.child.oomKilled)
+      #expect(try outcome["cycles"] > 0)
+      #expect(try outcome["wrong"] == 0)
+    }
+
     @Test("is killed when it does so without a limit")
     func foreignMemoryUnlimited() throws {
       let outcome = try LimitPrograms.run(
@@ -58,6 +67,18 @@ extension LimitsTests {
       #expect(outcome.errors.split(separator: "\n").filter { $0.contains("cannot be met") }.count == 1)
     }
 
+    @Test(
+      "plans with the processor quota that its control group has, and with another one when that changes",
+      .enabled(if: ProcessorGroup.isAvailable, "no group of the version 1 processor controller may be made"))
+    func quota() throws {
+      let group = try ProcessorGroup.make()
+      defer { ProcessorGroup.remove(group) }
+      let outcome = try LimitPrograms.runUnderQuota(microseconds: 50_000, then: 80_000, group: group)
+      #expect(outcome.child.exitCode == 0, "\(outcome.errors)")
+      #expect(try outcome["percentBefore"] == 50)
+      #expect(try outcome["percentAfter"] == 80)
+    }
+
     @Test("is refused memory at a hard limit by an error, and its heap is sound and usable afterwards")
     func hardLimit() throws {
       let outcome = try LimitPrograms.run("refused", mebibytes: 128, environment: ["TRICOLOR_HARD_LIMIT": "auto"])
@@ -69,5 +90,33 @@ extension LimitsTests {
       #expect(try outcome["again"] == outcome["live"])
       #expect(try outcome["peak"] <= outcome["hardLimit"] + 3 * mebibyte)
     }
+  }
+}
+
+/// A group of the processor controller, version 1.
+private enum ProcessorGroup {
+  private static let root = URL(fileURLWithPath: "/sys/fs/cgroup/cpu")
+
+  static let isAvailable: Bool = {
+    do {
+      remove(try make())
+      return true
+    } catch {
+      return false
+    }
+  }()
+
+  static func make() throws -> URL {
+    let group = root.appendingPathComponent("tricolor-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: group, withIntermediateDirectories: false)
+    guard FileManager.default.fileExists(atPath: group.appendingPathComponent("cpu.cfs_quota_us").path) else {
+      remove(group)
+      throw CocoaError(.featureUnsupported)
+    }
+    return group
+  }
+
+  static func remove(_ group: URL) {
+    #expect(rmdir(group.path) == 0, "\(group.path) is left: \(String(cString: strerror(errno)))")
   }
 }

@@ -19,6 +19,23 @@ enum LimitPrograms {
   static func run(
     _ scenario: String, mebibytes: Int, environment: [String: String] = [:]
   ) throws -> ProgramOutcome {
+    try runScript(#"exec "$0" "$3" "$1" 2>"$2""#, [scenario], mebibytes: mebibytes, environment: environment)
+  }
+
+  /// Runs `quota` in a new group of the processor controller, whose quota changes once the program has said what it plans with.
+  static func runUnderQuota(microseconds before: Int, then after: Int, group: URL) throws -> ProgramOutcome {
+    let script = #"""
+      echo 100000 >"$3/cpu.cfs_period_us"; echo "$4" >"$3/cpu.cfs_quota_us"; echo $$ >"$3/cgroup.procs"
+      (while [ ! -s "$1" ]; do sleep 0.05; done; echo "$5" >"$3/cpu.cfs_quota_us") & "$0" quota "$1" 2>"$2"
+      code=$?; wait; echo $$ >"$3/../cgroup.procs"; exit $code
+      """#
+    return try runScript(script, [group.path, "\(before)", "\(after)"], mebibytes: 256, environment: [:])
+  }
+
+  /// Runs a shell script in a memory group. It is given the program, a file for figures and one for words on standard error, then `more`.
+  private static func runScript(
+    _ script: String, _ more: [String], mebibytes: Int, environment: [String: String]
+  ) throws -> ProgramOutcome {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tricolor-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let figures = folder.appendingPathComponent("figures")
@@ -27,8 +44,7 @@ enum LimitPrograms {
       .appendingPathComponent("tricolor-limit-programs")
     let passed = ProcessInfo.processInfo.environment.filter { ["PATH", "LD_LIBRARY_PATH"].contains($0.key) }
     let child = try ConstrainedChild.run(
-      executable: "/bin/sh",
-      arguments: ["-c", #"exec "$0" "$1" "$2" 2>"$3""#, program.path, scenario, figures.path, errors.path],
+      executable: "/bin/sh", arguments: ["-c", script, program.path, figures.path, errors.path] + more,
       environment: passed.merging(environment) { $1 }, limitBytes: Int64(mebibytes) << 20)
     let outcome = ProgramOutcome(child: child, figures: try read(figures), errors: try text(errors))
     try FileManager.default.removeItem(at: folder)

@@ -55,6 +55,21 @@ struct LimitsTests {
     }
   }
 
+  @Test("a run that its limit's policy ends says so in the report, and in its exit code")
+  func endedByPolicy() throws {
+    let outcome = try LimitedCommand.run(
+      Store.arguments(duration: "20s", mebibytes: 311) + ["--memory-limit", "10MiB"],
+      environment: ["TRICOLOR_LIMIT_POLICY": "failfast:500ms"])
+    #expect(outcome.exitCode == 75)
+    #expect(outcome.report["oomKilled"] as? Bool == false)
+    #expect(outcome.report["verified"] as? Bool == false)
+    #expect(outcome.report["limitBytes"] as? Int == 10 * Self.mebibyte)
+    #expect(outcome.report["cgroupLimitBytes"] as? Int == 311 * Self.mebibyte)
+    let result = try #require(outcome.report["result"] as? [String: Any])
+    #expect(result["endedByLimitPolicy"] as? Bool == true)
+    #expect(outcome.errors.contains("etcd was ended by TRICOLOR_LIMIT_POLICY"), "\(outcome.errors)")
+  }
+
   @Test("the store lives in the small group, by cycles that the limit causes")
   func storeLivesInTheSmallGroup() throws {
     let outcome = try LimitedCommand.run(Store.arguments(duration: "5s", mebibytes: Store.small))

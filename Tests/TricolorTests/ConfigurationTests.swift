@@ -124,7 +124,7 @@ struct MetricTests {
     "/cpu/classes/total:cpu-seconds", "/cpu/classes/user:cpu-seconds", "/gc/cleanups/executed:cleanups",
     "/gc/cleanups/queued:cleanups", "/gc/cycles/automatic:gc-cycles", "/gc/cycles/forced:gc-cycles",
     "/gc/cycles/total:gc-cycles", "/gc/gogc:percent", "/gc/gomemlimit:bytes", "/gc/heap/allocs:bytes",
-    "/gc/heap/allocs:objects", "/gc/heap/frees:bytes", "/gc/heap/frees:objects", "/gc/heap/goal:bytes",
+    "/gc/heap/allocs-by-size:bytes", "/gc/heap/allocs:objects", "/gc/heap/frees-by-size:bytes", "/gc/heap/frees:bytes", "/gc/heap/frees:objects", "/gc/heap/goal:bytes",
     "/gc/heap/live:bytes", "/gc/heap/objects:objects", "/gc/limiter/last-enabled:gc-cycle", "/gc/pauses:seconds",
     "/gc/scan/globals:bytes", "/gc/scan/heap:bytes", "/gc/scan/stack:bytes", "/gc/scan/total:bytes",
     "/memory/classes/heap/free:bytes", "/memory/classes/heap/objects:bytes", "/memory/classes/heap/released:bytes",
@@ -165,6 +165,38 @@ struct MetricTests {
     #expect(values["/gc/gogc:percent"] == .unsigned(.max))
     #expect(values["/gc/gomemlimit:bytes"] == .unsigned(UInt64(Int64.max)))
   }
+
+  @Test("count objects by size, those of a young cycle and those with runs of their own too")
+  func bySize() throws {
+    let heap = try Heap.young()
+    try onOwnThread {
+      try heap.withMutator { m in
+        for i in 0..<1000 { _ = try m.make(Link(key: i, left: nil, right: nil)) }
+        for _ in 0..<10 { _ = try m.makeBytes(count: 1000) }
+        for _ in 0..<3 { _ = try m.makeBytes(count: 100_000) }
+      }
+    }
+    let kept = try heap.makeChain(50)
+    heap.collectYoung()
+    #expect(try counts("/gc/heap/allocs-by-size:bytes", heap) == [32: 1050, 1008: 10, 100_016: 3])
+    #expect(try counts("/gc/heap/frees-by-size:bytes", heap) == [32: 1000, 1008: 10, 100_016: 3])
+    #expect(heap.statistics.freedBytes == 32_000 + 10 * Heap.cellBytes(for: 1008)! + 3 * 100_016)
+    withExtendedLifetime(kept) {}
+  }
+
+  /// What a histogram of sizes has counted for the class of each size that the test uses, and for no other.
+  private func counts(_ name: String, _ heap: Heap) throws -> [Double: UInt64] {
+    guard case .histogram(let histogram)? = values(heap)[name] else { throw Missing(name: name) }
+    #expect(histogram.bounds.count == histogram.counts.count + 1)
+    var found: [Double: UInt64] = [:]
+    for (index, count) in histogram.counts.enumerated() where count > 0 {
+      let size = [32, 1008, 100_016].first { histogram.bounds[index] <= $0 && $0 < histogram.bounds[index + 1] }
+      found[size ?? histogram.bounds[index]] = count
+    }
+    return found
+  }
+
+  private struct Missing: Error { let name: String }
 
   @Test("count what has died, and cleanups that are due and done")
   func frees() throws {

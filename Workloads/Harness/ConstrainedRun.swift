@@ -1,10 +1,11 @@
 // `--cgroup SIZE`: the command runs itself inside a memory control group with that hard limit and waits.
 //
 // The child is the same program with the same arguments less --cgroup; it writes the reports itself. Only a child that the kernel killed for
-// memory cannot, so then the parent writes what it knows. That is a result, not a failure: finding the limit at which a
-// workload dies is what the option is for.
+// memory, or that its own limit's policy ended, cannot, so then the parent writes what it knows. That is a result, not a failure: finding
+// the limit at which a workload dies is what the option is for.
 
 import Tricolor
+import TricolorPacing
 import TricolorPlatform
 import TricolorTelemetry
 
@@ -19,6 +20,8 @@ public enum ConstrainedRun {
     case exited(Int32)
     /// The kernel killed it at the limit; all that is known of the run.
     case oomKilled(RunReport)
+    /// `TRICOLOR_LIMIT_POLICY` ended it; all that is known of the run.
+    case endedByPolicy(RunReport)
   }
 
   /// The control group itself failed.
@@ -43,21 +46,32 @@ public enum ConstrainedRun {
       executable: try CurrentProcess.executablePath(), arguments: arguments, limitBytes: limitBytes)
     if let leftover = outcome.leftover { OutputFile.writeToStandardError("tricolor: \(leftover)\n") }
     if outcome.oomKilled, outcome.exitCode == nil {
-      var report = RunReport(workload: request.workload.name, seed: request.seed, threads: request.threads)
-      report.seconds = Double(Clock.monotonic() - began) / 1e9
-      report.gcPercent = request.settings.gcPercent
-      report.limitBytes = request.settings.memoryLimit.resolve(cgroupLimit: outcome.limitBytes).map {
-        Int(clamping: $0)
-      }
-      report.cgroupLimitBytes = Int(clamping: outcome.limitBytes)
-      report.peakResidentBytes = outcome.peakUsageBytes.map { Int(clamping: $0) } ?? 0
-      report.nodes = max(1, try Topology.current().memoryNodes.count)
-      report.processors = try Processors.current().available
+      var report = try knownReport(of: outcome, request, seconds: Double(Clock.monotonic() - began) / 1e9)
       report.oomKilled = true
       return .oomKilled(report)
     }
+    if outcome.exitCode == LimitPolicy.exitStatus, request.settings.limitPolicy != .soft {
+      var report = try knownReport(of: outcome, request, seconds: Double(Clock.monotonic() - began) / 1e9)
+      report.endedByLimitPolicy = true
+      return .endedByPolicy(report)
+    }
     if let code = outcome.exitCode { return .exited(code) }
     throw Failure(description: "signal \(outcome.signal ?? 0) ended the run inside the control group")
+  }
+
+  /// What is known of a run that could not report itself.
+  private static func knownReport(
+    of outcome: ConstrainedChild.Outcome, _ request: RunRequest, seconds: Double
+  ) throws -> RunReport {
+    var report = RunReport(workload: request.workload.name, seed: request.seed, threads: request.threads)
+    report.seconds = seconds
+    report.gcPercent = request.settings.gcPercent
+    report.limitBytes = request.settings.memoryLimit.resolve(cgroupLimit: outcome.limitBytes).map { Int(clamping: $0) }
+    report.cgroupLimitBytes = Int(clamping: outcome.limitBytes)
+    report.peakResidentBytes = outcome.peakUsageBytes.map { Int(clamping: $0) } ?? 0
+    report.nodes = max(1, try Topology.current().memoryNodes.count)
+    report.processors = try Processors.current().available
+    return report
   }
 
   /// Whether this process may make a control group with a memory limit, found out by making one and starting this program in it
@@ -89,11 +103,11 @@ public enum ConstrainedRun {
 }
 
 extension RunReport {
-  /// What happened, in a sentence, for a run that the kernel killed.
-  public var killedSentence: String {
+  /// What happened, in a sentence, for a run that the kernel killed or its limit's policy ended.
+  public var endSentence: String {
     let limit = limitBytes.map { "a memory limit of \(Figures.bytes($0))" } ?? "no memory limit"
     let gogc = gcPercent.map { "GOGC=\($0)" } ?? "GOGC=off"
-    return "\(workload) was killed by the kernel after \(Figures.fixed(seconds, 1)) s: it reached "
+    return "\(workload) was \(oomKilled ? "killed by the kernel" : "ended by TRICOLOR_LIMIT_POLICY") after \(Figures.fixed(seconds, 1)) s: it reached "
       + "\(Figures.bytes(peakResidentBytes)) in a control group of \(Figures.bytes(cgroupLimitBytes ?? 0)), with \(gogc) and \(limit)\n"
   }
 }

@@ -68,6 +68,8 @@ public struct RunReport: Sendable {
   public var verified = false
   /// Whether the kernel killed the run at its control group's limit.
   public var oomKilled = false
+  /// Whether `TRICOLOR_LIMIT_POLICY` ended the run because its memory limit could not be met.
+  public var endedByLimitPolicy = false
   /// Whether SIGINT or SIGTERM ended the run early.
   public var interrupted = false
   /// The workload's own figures.
@@ -169,6 +171,7 @@ extension RunReport {
     var members: [JSONValue.Member] = []
     if case .object(let own) = figures { members = own }
     members.append(.init("interrupted", .bool(interrupted)))
+    members.append(.init("endedByLimitPolicy", .bool(endedByLimitPolicy)))
     members.append(
       .init(
         "cyclesByCause",

@@ -40,8 +40,7 @@ struct CycleRecord {
   var swept: UInt64 = 0
   var rounds = 0
   var liveAtStart = 0
-  /// Objects allocated, and marked, before the cycle.
-  var allocatedObjects = 0
+  /// Objects marked before the cycle.
   var markedObjects = 0
   var liveAtEnd = 0
   var marked = 0
@@ -66,7 +65,6 @@ struct CycleRecord {
   mutating func begin(_ heap: HeapCore) {
     started = Clock.monotonic()
     threadCPUAtStart = Clock.threadCPU()
-    allocatedObjects = heap.state.pointee.statistics.allocatedObjects.load(ordering: .relaxed)
     markedObjects = heap.state.pointee.statistics.markedObjects.load(ordering: .relaxed)
     liveAtStart = heap.state.pointee.liveBytes.load(ordering: .relaxed)
     idleAtStart = heap.state.pointee.statistics.idle.load(ordering: .relaxed)
@@ -107,20 +105,8 @@ extension HeapCore {
     case .forced: state.pointee.statistics.forcedCycles.wrappingAdd(1, ordering: .relaxed)
     case .periodic: state.pointee.statistics.periodicCycles.wrappingAdd(1, ordering: .relaxed)
     }
-    noteFreed(record)
     trace(record)
     services.publish(event(record))
-  }
-
-  /// Counts what the cycle has found dead: what there was before it and was not marked. Objects allocated meanwhile live.
-  private func noteFreed(_ record: CycleRecord) {
-    let statistics = state
-    statistics.pointee.statistics.freedBytes.wrappingAdd(
-      max(0, record.liveAtEnd - record.marked), ordering: .relaxed)
-    // A young cycle does not count the old objects, which live too: the next full one tells.
-    if record.isYoung { return }
-    statistics.pointee.statistics.freedObjects.max(
-      record.allocatedObjects - objectsMarked(in: record), ordering: .relaxed)
   }
 
   /// Objects that markers have marked since the cycle of `record` began.

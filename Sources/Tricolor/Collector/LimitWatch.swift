@@ -21,9 +21,6 @@ struct LimitWatch: BitwiseCopyable {
 }
 
 extension HeapCore {
-  /// The exit status of a process that its limit's policy ends: EX_TEMPFAIL, "try again".
-  private static let failFastStatus: Int32 = 75
-
   /// The smaller of both limits in bytes, `Int.max` without one.
   var limitInForce: Int {
     min(state.pointee.pacing.limit.load(ordering: .relaxed), state.pointee.pacing.hardLimit.load(ordering: .relaxed))
@@ -94,7 +91,7 @@ extension HeapCore {
   private func failFast(_ residentBytes: Int, after nanoseconds: UInt64) -> Never {
     StandardError.write(
       "tricolor: ended by TRICOLOR_LIMIT_POLICY after \(nanoseconds / 1_000_000) ms: \(unmetLimit(residentBytes))\n")
-    _exit(HeapCore.failFastStatus)
+    _exit(LimitPolicy.exitStatus)
   }
 
   // MARK: Pressure

@@ -64,18 +64,31 @@ extension HeapCore {
     if state.pointee.clobbersFreeCells { clobberDeadCells(block) }
     var live = 0
     var old = 0
+    var allocated = Int(descriptor.pointee.frontier) / Int(descriptor.pointee.cellBytes)
+    var granulesBelow = Int(descriptor.pointee.frontier) / Geometry.granule
     for word in first..<first + words {
       let bits = map.markBits[word]
+      let before = map.allocationBits[word]
       live += bits.nonzeroBitCount
-      old += (bits & map.allocationBits[word]).nonzeroBitCount
+      old += (bits & before).nonzeroBitCount
+      // Those below the frontier are counted already; shifting by 64 or more leaves nothing.
+      allocated += ((before >> granulesBelow) << granulesBelow).nonzeroBitCount
+      granulesBelow = max(0, granulesBelow - 64)
       map.allocationBits[word] = bits
       map.markBits[word] = 0
     }
+    noteFreed(allocated - live, cellBytes: Int(descriptor.pointee.cellBytes))
     state.pointee.survivedBytes.wrappingAdd(old * Int(descriptor.pointee.cellBytes), ordering: .relaxed)
     descriptor.pointee.frontier = isLarge ? descriptor.pointee.cellBytes : 0
     descriptor.pointee.needsZeroing = true
     descriptor.pointee.sweptEpoch = state.pointee.sweepEpoch.load(ordering: .relaxed)
     return live
+  }
+
+  private func noteFreed(_ objects: Int, cellBytes: Int) {
+    if objects == 0 { return }
+    state.pointee.statistics.freedBytes.wrappingAdd(objects * cellBytes, ordering: .relaxed)
+    state.pointee.statistics.freed.add(objects, cellBytes: cellBytes)
   }
 
   /// Overwrites cells that were allocated and are unmarked, so that a use after free reads nonsense (`GODEBUG=clobberfree=1`).

@@ -153,6 +153,7 @@ extension MutatorCore {
   @inline(never) private func assistSlowly() {
     let began = Clock.monotonic()
     var marking: UInt64 = 0
+    var waited = false
     while heap.phase == .marking, state.pointee.assistDebt > 0 {
       let ratio = heap.assistWorkPerByte
       var work = Int(ratio * Double(state.pointee.assistDebt))
@@ -169,13 +170,14 @@ extension MutatorCore {
       }
       state.pointee.assistDebt = Int(Double(work) / max(ratio, 1e-6))
       if work <= 0 || !heap.isPastGoal { break }
-      if idle { waitForProgress() }
+      if idle {
+        waitForProgress()
+        waited = true
+      }
       if state.pointee.poll.load(ordering: .relaxed) != 0 { answerPoll() }
     }
-    if marking > 0 {
-      heap.noteAssist(marking)
-      heap.state.pointee.statistics.noteStall(Clock.monotonic() - began)
-    }
+    if marking > 0 { heap.noteAssist(marking) }
+    if marking > 0 || waited { heap.state.pointee.statistics.noteStall(Clock.monotonic() - began) }
   }
 
   /// Nothing to mark, but the heap is past its goal: the cycle is about to end, wait for that instead of growing further.

@@ -27,12 +27,16 @@ extension MutatorCore {
     }
   }
 
+  /// Full blocks that an allocation sweeps before it takes fresh memory: about 4 µs.
+  private static let mostSwept = 16
+
   /// Opens the next run of `lane`, or answers a cell of another lane when memory is tight.
   private func refill(_ lane: Int, _ laneClass: LaneClass) throws(OutOfMemory) -> UInt? {
     if continueBlock(lane, laneClass) { return nil }
     payAssist()
     while true {
-      if let block = heap.takePartialBlock(lane, for: self) {
+      let mostSwept = heap.isTight(blocks: laneClass.blocksPerRun) ? Int.max : MutatorCore.mostSwept
+      if let block = heap.takePartialBlock(lane, for: self, mostSwept: mostSwept) {
         adopt(block, lane, laneClass)
       } else if heap.isTight(blocks: laneClass.blocksPerRun), let cell = try borrowCell(laneClass) {
         return cell
@@ -131,7 +135,7 @@ extension MutatorCore {
     let (start, end) = (info(lane).pointee.start, run(lane).pointee.cursor)
     info(lane).pointee.start = end
     if state.pointee.allocatesBlack && laneClass.hasReferences { rememberBlack(start, end) }
-    heap.noteAllocated(bytes: Int(end - start), objects: Int(end - start) / laneClass.cellBytes)
+    heap.noteAllocated(bytes: Int(end - start), cellBytes: laneClass.cellBytes)
   }
 
   /// Dirties the cards of objects that were allocated black, if others may allocate white already.
@@ -276,7 +280,7 @@ extension MutatorCore {
       state.pointee.lastLargeBlack = start
     }
     heap.noteHandedOut(size, scannable: laneClass.hasReferences, black: state.pointee.allocatesBlack, by: self)
-    heap.noteAllocated(bytes: size, objects: 1)
+    heap.noteAllocated(bytes: size, cellBytes: size)
     return start
   }
 

@@ -43,6 +43,9 @@ public enum LimitPolicy: Sendable, Equatable {
   /// End the process once the limit could not be met for this long, so that it is restarted instead of crawling.
   case failFast(afterNanoseconds: Int64)
 
+  /// The exit status of a process that `failFast` ends: EX_TEMPFAIL of sysexits.h, "try again".
+  public static let exitStatus: Int32 = 75
+
   /// What a policy may look like, for messages.
   public static let allowed = "soft, or failfast: with whole seconds or a duration above zero, as failfast:30"
 

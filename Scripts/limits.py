@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""How close to its memory limit a program can live: the tables of tuning.md, measured again on this machine.
+
+  limits.py smallest    the smallest control group in which the etcd-like store lives, three seeds each
+  limits.py curve       its throughput, CPU of the collector and stalls against limit over live memory, 1.05 to 4
+  limits.py overshoot   by how much resident memory goes over the limit: 20 runs of the store at odd sizes, and 20 of a program whose
+                        allocation rate changes tenfold while malloc takes a quarter of the limit, slowly and at once
+
+Release builds are made first. Tables go to standard output, progress to standard error. Exit code: 0, 70 when a run fails in a way that is no
+result, 2 for wrong options.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RELEASE = ROOT / ".build" / "release"
+MEBIBYTE = 1 << 20
+SEEDS = (20261123, 20261124, 20261125)
+VARIABLES = ("GOGC", "GOMEMLIMIT", "GODEBUG", "GOMAXPROCS")
+
+
+def environment(**settings):
+    return {k: v for k, v in os.environ.items() if k not in VARIABLES and not k.startswith("TRICOLOR_")} | settings
+
+
+def build():
+    for product in ("tricolor", "tricolor-limit-programs"):
+        subprocess.run(["swift", "build", "-c", "release", "--product", product], cwd=ROOT, check=True, stdout=sys.stderr)
+
+
+def store(*options, **settings):
+    """A run of the store: its report. Killed by the kernel (exit 3) and ended by its policy (75) are results."""
+    command = [RELEASE / "tricolor", "run", "etcd", "--quiet", "--json", "-", *options]
+    print("limits:", *command[1:], file=sys.stderr)
+    run = subprocess.run(command, env=environment(**settings), stdout=subprocess.PIPE, text=True)
+    if run.returncode not in (0, 3, 75):
+        sys.exit(70)
+    return json.loads(run.stdout)
+
+
+def program(scenario, limit):
+    """A run of one of Tests/LimitPrograms under `limit` bytes: its figures."""
+    with tempfile.NamedTemporaryFile(mode="r") as file:
+        print("limits:", scenario, limit, file=sys.stderr)
+        subprocess.run(
+            [RELEASE / "tricolor-limit-programs", scenario, file.name], env=environment(GOMEMLIMIT=str(limit)), check=True)
+        return {name: int(value) for name, value in (line.split("=") for line in file.read().splitlines())}
+
+
+def lives(report):
+    return report["verified"] and not report["oomKilled"]
+
+
+def figures(report):
+    stalls = report["mutatorStallNanoseconds"]
+    return (
+        f"{report['operationsPerSecond']:.0f} | {100 * report['gcCPUFraction']:.1f} % | {stalls['p999'] / 1e6:.2f} | "
+        f"{stalls['max'] / 1e6:.1f} | {report['operationNanoseconds']['p99'] / 1e6:.2f}")
+
+
+def smallest(options):
+    print("| cgroup | lives, of three seeds | operations/s | collector CPU | stall p99.9 ms | longest | operation p99 ms |")
+    print("|---|---|---|---|---|---|---|")
+    size = options.start
+    while size > 0:
+        reports = [store("--cgroup", f"{size}MiB", "--duration", options.duration, "--seed", str(seed)) for seed in SEEDS]
+        living = [r for r in reports if lives(r)]
+        middle = sorted(living, key=lambda r: r["operationsPerSecond"])[len(living) // 2] if living else None
+        print(f"| {size} MiB | {len(living)} | {figures(middle) if middle else '– | – | – | – | –'} |", flush=True)
+        if not living:
+            return
+        size -= options.step
+
+
+def curve(options):
+    """Live is what is resident after a forced collection: objects, tables, and everything of the process that is not the heap's."""
+    live = options.live * MEBIBYTE
+    print("| limit / live | limit | peak RSS over the limit | operations/s | collector CPU | stall p99.9 ms | longest | operation p99 ms |")
+    print("|---|---|---|---|---|---|---|---|")
+    for ratio in (1.05, 1.1, 1.15, 1.25, 1.5, 2, 2.5, 3, 4):
+        limit = int(live * ratio)
+        runs = [
+            store("--memory-limit", str(limit), "--gogc", "off", "--duration", options.duration, "--seed", str(seed))
+            for seed in SEEDS]
+        middle = sorted(runs, key=lambda r: r["operationsPerSecond"])[1]
+        over = max(r["rssOvershootBytes"] for r in runs) / limit
+        verified = "" if all(r["verified"] for r in runs) else " (not verified)"
+        print(f"| {ratio} | {limit / MEBIBYTE:.0f} MiB{verified} | {100 * over:.2f} % | {figures(middle)} |", flush=True)
+
+
+def overshoot(options):
+    rows = []
+    for run in range(options.runs):
+        size = 137 + 13 * run
+        report = store("--cgroup", f"{size}MiB", "--duration", options.duration, "--seed", str(700 + run))
+        rows.append(("the store", lives(report), report["rssOvershootBytes"] / report["limitBytes"]))
+    for scenario in ("swings", "jumps"):
+        for run in range(options.runs):
+            limit = (211 + 23 * run) * MEBIBYTE + 4097 * run
+            found = program(scenario, limit)
+            rows.append((scenario, found["wrong"] == 0, max(0, found["peak"] - limit) / limit))
+    print("| program | runs | data right | over the limit: none | largest | all of them |")
+    print("|---|---|---|---|---|---|")
+    for name in dict.fromkeys(row[0] for row in rows):
+        mine = [row for row in rows if row[0] == name]
+        overs = sorted(100 * row[2] for row in mine)
+        print(
+            f"| {name} | {len(mine)} | {sum(row[1] for row in mine)} | {sum(over == 0 for over in overs)} | {overs[-1]:.2f} % | "
+            f"{', '.join(f'{over:.2f}' for over in overs if over > 0) or 'none'} |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("smallest", "curve", "overshoot"))
+    parser.add_argument("--duration", default="8s", help="of a run of the store")
+    parser.add_argument("--start", type=int, default=120, help="smallest: the first control group, in MiB")
+    parser.add_argument("--step", type=int, default=5, help="smallest: how much smaller each next one is, in MiB")
+    parser.add_argument("--live", type=int, default=85, help="curve: live memory of the store's process, in MiB")
+    parser.add_argument("--runs", type=int, default=20, help="overshoot: runs of each program")
+    options = parser.parse_args()
+    build()
+    {"smallest": smallest, "curve": curve, "overshoot": overshoot}[options.what](options)
+
+
+if __name__ == "__main__":
+    main()
