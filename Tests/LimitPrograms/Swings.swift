@@ -36,7 +36,7 @@ final class Swings: Sendable {
       usleep(600_000)
       let spike = take(limit / 4)
       usleep(200_000)
-      spike.forEach { $0.deallocate() }
+      for piece in spike { piece.deallocate() }
     }
     stops.store(true, ordering: .relaxed)
     allocator.join()
@@ -59,7 +59,7 @@ final class Swings: Sendable {
   /// Replaces pages of a table that keeps a third of the limit alive, at a rate that swings.
   private func allocate() throws {
     try heap.withMutator { m in
-      let count = limit / 3 >> 10
+      let count = limit / 3072
       let table = try m.makeArray(of: Page.self, count: count)
       for index in 0..<count { table[index] = try m.makePage(after: nil, index) }
       let began = Clock.monotonic()
@@ -70,7 +70,7 @@ final class Swings: Sendable {
         let index = Int(random >> 33) % count
         table[index] = try m.makePage(after: nil, index)
         let isFast = (Clock.monotonic() - began) / Swings.phaseNanoseconds % 2 == 1
-        due += UInt64(1_000_000_000 / (Swings.slowRate * (isFast ? 10 : 1) >> 10))
+        due += UInt64(1_000_000_000 / ((isFast ? 10 * Swings.slowRate : Swings.slowRate) / 1024))
         waitUntil(&due, m)
       }
       var wrong = 0

@@ -107,7 +107,8 @@ extension RunReport {
   public var endSentence: String {
     let limit = limitBytes.map { "a memory limit of \(Figures.bytes($0))" } ?? "no memory limit"
     let gogc = gcPercent.map { "GOGC=\($0)" } ?? "GOGC=off"
-    return "\(workload) was \(oomKilled ? "killed by the kernel" : "ended by TRICOLOR_LIMIT_POLICY") after \(Figures.fixed(seconds, 1)) s: it reached "
+    let end = oomKilled ? "killed by the kernel" : "ended by TRICOLOR_LIMIT_POLICY"
+    return "\(workload) was \(end) after \(Figures.fixed(seconds, 1)) s: it reached "
       + "\(Figures.bytes(peakResidentBytes)) in a control group of \(Figures.bytes(cgroupLimitBytes ?? 0)), with \(gogc) and \(limit)\n"
   }
 }
