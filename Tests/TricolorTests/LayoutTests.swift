@@ -22,26 +22,98 @@ struct LayoutTests {
     #expect(try Heap.referenceOffsets(of: Plain.self) == [])
   }
 
-  @Test("A payload with a class, a closure or a string is refused, and named")
+  @Test("A payload with a class, a closure, a string or an array is refused, with the field's name and the way out")
   func counted() {
-    #expect { try Heap.referenceOffsets(of: WithClass.self) } throws: { refuses($0, "WithClass") }
-    #expect { try Heap.referenceOffsets(of: WithClosure.self) } throws: { refuses($0, "WithClosure") }
-    #expect { try Heap.referenceOffsets(of: WithString.self) } throws: { refuses($0, "WithString") }
+    #expect { try Heap.referenceOffsets(of: WithClass.self) } throws: { refuses($0, "WithClass.object", "by an index") }
+    #expect { try Heap.referenceOffsets(of: WithClosure.self) } throws: {
+      refuses($0, "WithClosure.body", "by an index")
+    }
+    #expect { try Heap.referenceOffsets(of: WithString.self) } throws: {
+      refuses($0, "WithString.text", "ManagedString")
+    }
+    #expect { try Heap.referenceOffsets(of: WithDeepArray.self) } throws: {
+      refuses($0, "WithDeepArray.outer.names", "ManagedArray")
+    }
   }
 
-  @Test("A field whose references cannot be found is refused, and named")
+  @Test("A field whose references cannot be found is refused, with its name and the way out")
   func opaque() {
     #expect { try Heap.referenceOffsets(of: WithOptionalStruct.self) } throws: {
-      refuses($0, "WithOptionalStruct.second")
+      refuses($0, "WithOptionalStruct.second", "optional references in it")
     }
-    #expect { try Heap.referenceOffsets(of: WithPayloadEnum.self) } throws: { refuses($0, "WithPayloadEnum.either") }
-    #expect { try Heap.referenceOffsets(of: WithDeepEnum.self) } throws: { refuses($0, "WithDeepEnum.outer.either") }
-    #expect { try Heap.referenceOffsets(of: WithUnion.self) } throws: { refuses($0, "WithUnion.union") }
+    #expect { try Heap.referenceOffsets(of: WithPayloadEnum.self) } throws: {
+      refuses($0, "WithPayloadEnum.either", "a plain enum as a tag")
+    }
+    #expect { try Heap.referenceOffsets(of: WithDeepEnum.self) } throws: {
+      refuses($0, "WithDeepEnum.outer.either", "layoutByHand")
+    }
+    #expect { try Heap.referenceOffsets(of: WithEnumArray.self) } throws: {
+      refuses($0, "WithEnumArray.row[]", "a plain enum as a tag")
+    }
+    #expect { try Heap.referenceOffsets(of: WithUnion.self) } throws: { refuses($0, "WithUnion.union", "plain fields") }
+    #expect { try Heap.referenceOffsets(of: WithWideHandle.self) } throws: {
+      refuses($0, "WithWideHandle.handle", "has 16 bytes")
+    }
   }
 
-  private func refuses(_ error: any Error, _ name: String) -> Bool {
+  private func refuses(_ error: any Error, _ name: String, _ wayOut: String) -> Bool {
     guard let error = error as? LayoutError else { return false }
-    return error.name.hasSuffix(name) && "\(error)".contains(name)
+    return error.name.hasSuffix(name) && "\(error)".contains(name) && error.reason.contains(wayOut)
+  }
+
+  @Test("Collections, strings and handles of a program are references, optional or not")
+  func handles() throws {
+    #expect(try Heap.referenceOffsets(of: WithHandles.self) == [8, 16, 24, 32])
+  }
+
+  // MARK: By hand
+
+  @Test("A type that describes itself by hand is traced as it says, and asked once")
+  func describedByHand() throws {
+    try expectSurvival { m in
+      try m.make(Tagged(content: .link(link(m, 1)), after: link(m, 2)))
+    } read: { (tagged: Reference<Tagged>) -> [Int?] in
+      guard case .link(let first) = tagged.address.assumingMemoryBound(to: Tagged.self).pointee.content else {
+        return []
+      }
+      return [first.key, tagged.after?.key]
+    }
+    try expectSurvival { m in
+      try m.make(Chosen(content: .init(number: 5, link: link(m, 1)), after: link(m, 2)))
+    } read: { (chosen: Reference<Chosen>) -> [Int?] in
+      [chosen.address.assumingMemoryBound(to: Chosen.self).pointee.content!.link?.key, chosen.after?.key]
+    }
+    try expectSurvival { m in
+      let array = try m.makeElements(of: Chosen.self, count: 2)
+      array[0].after = try link(m, 1)
+      array[1].after = try link(m, 2)
+      return array
+    } read: { (array: Reference<ElementArray<Chosen>>) -> [Int?] in
+      [array[0].after?.key, array[1].after?.key]
+    }
+    // For objects and for arrays.
+    #expect(Chosen.asked.withLock { $0 } == 2)
+  }
+
+  // MARK: Fields
+
+  @Test("Fields that are not optional, constants and computed properties are reached through a reference")
+  func fields() throws {
+    let heap = try Heap.quiet()
+    try onOwnThread {
+      try heap.withMutator { m in
+        let fields = try m.make(Fields(identity: 7, required: link(m, 1), fixed: link(m, 2), none: nil))
+        heap.collect()
+        #expect((fields.identity, fields.required.key, fields.fixed.key) == (7, 1, 2))
+        #expect(fields.none == nil)
+        fields.required = try link(m, 3)
+        heap.collect()
+        #expect(fields.required.key == 3)
+        #expect(fields.double == 14)
+        #expect(fields.first == fields.required)
+        #expect(fields.any == fields.required)
+      }
+    }
   }
 
   @Test("Layouts registered by hand are checked, and the message names what is wrong")
@@ -217,6 +289,17 @@ struct LayoutTests {
 
 private func link(_ m: Mutator, _ key: Int) throws -> Reference<Link> {
   try m.make(Link(key: key, left: nil, right: nil))
+}
+
+private struct Fields: Managed {
+  static let slot = TypeSlot()
+  let identity: Int
+  var required: Reference<Link>
+  let fixed: Reference<Link>
+  let none: Reference<Link>?
+  var double: Int { 2 * identity }
+  var first: Reference<Link> { required }
+  var any: Reference<Link>? { none ?? required }
 }
 
 private let mask: UInt = 0x5555_0000_0000_5550

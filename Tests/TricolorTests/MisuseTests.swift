@@ -10,7 +10,7 @@ struct MisuseTests {
     let counted = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       try Heap.quiet().withMutator { m in _ = try m.make(WithClass(number: 1, object: Counted())) }
     }
-    expect(counted, toSay: "layout of WithClass")
+    expect(counted, toSay: "layout of WithClass.object: its type Counted is a class")
     let payload = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       try Heap.quiet().withMutator { m in _ = try m.make(WithPayloadEnum(either: .number(1))) }
     }
@@ -19,6 +19,34 @@ struct MisuseTests {
       try Heap.quiet().withMutator { m in _ = try m.makeElements(of: WithOptionalStruct.self, count: 1) }
     }
     expect(element, toSay: "layout of WithOptionalStruct.second")
+    let wrongSize = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      try Heap.quiet().withMutator { m in _ = try m.make(WrongSize(number: 1)) }
+    }
+    expect(wrongSize, toSay: "allowed are .fixed with the type's size of 8 bytes, and .custom")
+    let custom = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      try Heap.quiet().withMutator { m in _ = try m.makeElements(of: Tagged.self, count: 3) }
+    }
+    expect(custom, toSay: "layout of [Tagged]: a type whose references a function finds cannot be the element")
+  }
+
+  @Test("A reference that is not optional is not read where none was stored")
+  func missingReference() async {
+    let missing = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      try Heap.quiet().withMutator { m in _ = try m.makeElements(of: Mandatory.self, count: 3)[1].one }
+    }
+    expect(missing, toSay: "a reference that is not optional was read before one was stored")
+  }
+
+  @Test("A collection is changed only by a thread that is inside its heap")
+  func collectionOutside() async {
+    let outside = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      let heap = try Heap.quiet()
+      let hidden = try heap.withMutator { m in
+        UInt(bitPattern: try ManagedArray<Int>(m).asReference.address)
+      }
+      try ManagedArray<Int>(Reference(unsafeAddress: UnsafeMutableRawPointer(bitPattern: hidden)!)).append(1)
+    }
+    expect(outside, toSay: "by a thread that is not inside withMutator of its heap")
   }
 
   @Test("What is no stored field is refused: a computed property, and in generic code a protocol's requirement")

@@ -96,7 +96,85 @@ struct Fresh: Managed {
   var next: Reference<Fresh>?
 }
 
+struct LinkHandle: ManagedHandle {
+  let asReference: Reference<Link>
+  init(_ reference: Reference<Link>) { asReference = reference }
+}
+
+struct WithHandles: Managed {
+  static let slot = TypeSlot()
+  var number: Int
+  var numbers: ManagedArray<Int>
+  var names: ManagedDictionary<ManagedString, Int>?
+  var name: ManagedString?
+  var link: LinkHandle?
+}
+
+/// An enum whose payload may be a reference, which a function finds.
+struct Tagged: Managed {
+  enum Content {
+    case number(Int)
+    case link(Reference<Link>)
+  }
+  static let slot = TypeSlot()
+  let content: Content
+  var after: Reference<Link>?
+
+  static var layoutByHand: Layout.Kind? { .custom(trace: traceTagged) }
+}
+
+private let traceTagged: TraceFunction = { object, _, visit, context in
+  let tagged = object.assumingMemoryBound(to: Tagged.self).pointee
+  if case .link(let link) = tagged.content { visit(context, UInt(bitPattern: link.address)) }
+  if let after = tagged.after { visit(context, UInt(bitPattern: after.address)) }
+}
+
+/// An optional struct that is never nil, at offsets that its author knows.
+struct Chosen: Managed {
+  static let slot = TypeSlot()
+  static let asked = Shared(0)
+  var content: Pairs.Pair?
+  var after: Reference<Link>?
+
+  static var layoutByHand: Layout.Kind? {
+    asked.withLock { $0 += 1 }
+    return .fixed(bytes: MemoryLayout<Chosen>.size, references: [8, MemoryLayout<Chosen>.offset(of: \.after)!])
+  }
+}
+
 // MARK: Refused
+
+/// The layout of another type.
+struct WrongSize: Managed {
+  static let slot = TypeSlot()
+  var number: Int
+  static var layoutByHand: Layout.Kind? { .fixed(bytes: 24, references: [8]) }
+}
+
+struct WithDeepArray: Managed {
+  struct Outer {
+    var number: Int
+    var names: [Int]
+  }
+  static let slot = TypeSlot()
+  var outer: Outer
+}
+
+struct WithEnumArray: Managed {
+  static let slot = TypeSlot()
+  var row: InlineArray<3, WithPayloadEnum.Either>
+}
+
+struct WideHandle: ManagedHandle {
+  let asReference: Reference<Link>
+  var number = 0
+  init(_ reference: Reference<Link>) { asReference = reference }
+}
+
+struct WithWideHandle: Managed {
+  static let slot = TypeSlot()
+  var handle: WideHandle
+}
 
 final class Counted {}
 

@@ -43,6 +43,37 @@ struct RootTests {
     #expect(heap.statistics.liveBytes == 0)
   }
 
+  @Test("A root of one owner keeps its object, goes with its owner, and can be handed on")
+  func unique() throws {
+    let heap = try Heap.quiet()
+    let before = heap.statistics.roots
+    try onOwnThread {
+      try heap.withMutator { m in
+        let root = m.uniqueRoot(try m.make(Link(key: 1, left: nil, right: nil)))
+        #expect(heap.statistics.roots == before + 1)
+        root.set(try m.make(Link(key: 2, left: root.get(m), right: nil)), m)
+        heap.collect()
+        #expect(root.get(m)!.keys == [2, 1])
+      }
+    }
+    #expect(heap.statistics.roots == before)
+    heap.collect()
+    #expect(heap.statistics.liveBytes == 0)
+    let kept = try makeUniqueRoot(heap)
+    heap.collect()
+    #expect(heap.statistics.roots == before + 1)
+    let keys = heap.withMutator { m in kept.get(m)!.keys }
+    #expect(keys == [3])
+    _ = consume kept
+    #expect(heap.statistics.roots == before)
+  }
+
+  private func makeUniqueRoot(_ heap: Heap) throws -> UniqueRoot<Link> {
+    var made: UniqueRoot<Link>? = nil
+    try heap.withMutator { m in made = m.uniqueRoot(try m.make(Link(key: 3, left: nil, right: nil))) }
+    return made.take()!
+  }
+
   @Test("Thousands of roots come and go, and each keeps its own object")
   func many() throws {
     let heap = try Heap.quiet()

@@ -12,7 +12,9 @@ import TricolorPlatform
 public struct OutOfMemory: Error, CustomStringConvertible, Sendable {
   /// Bytes asked for.
   public let requestedBytes: Int
+  /// Why there is none.
   public let reason: String
+  /// How much was asked for, and why it is not to be had.
   public var description: String { "out of managed memory: \(requestedBytes) bytes asked for, \(reason)" }
 }
 
@@ -119,7 +121,8 @@ extension Mutator {
     return try allocate(layout, bytes: bytes, zeroed: true)
   }
 
-  private static let mostBytes = 1 << 46
+  /// The bytes of the largest object.
+  static let mostBytes = 1 << 46
 
   /// Ends the program, with the count in the message, when an object of that many elements cannot be.
   @inline(__always) private static func check(count: Int, stride: Int) {
@@ -130,7 +133,7 @@ extension Mutator {
     fatalError("tricolor: an object of \(count) elements; allowed are 0 to \(mostBytes / stride)")
   }
 
-  private func allocate(_ layout: Layout, bytes: Int, zeroed: Bool) throws(OutOfMemory) -> UnsafeMutableRawPointer {
+  func allocate(_ layout: Layout, bytes: Int, zeroed: Bool) throws(OutOfMemory) -> UnsafeMutableRawPointer {
     let lane = LayoutTable.lane(of: layout, bytes: bytes)
     let cellBytes = UInt(LayoutTable.laneClasses[lane].cellBytes)
     if cellBytes == 0 {
@@ -185,5 +188,10 @@ extension Mutator {
   /// A root that holds `reference`.
   @inlinable public func root<Target>(_ reference: Reference<Target>?) -> Root<Target> {
     Root(reference, mutator: self)
+  }
+
+  /// A root of one owner that holds `reference`: ends with its variable, and takes no memory of `malloc`.
+  @inlinable public func uniqueRoot<Target>(_ reference: Reference<Target>?) -> UniqueRoot<Target> {
+    UniqueRoot(reference, mutator: self)
   }
 }

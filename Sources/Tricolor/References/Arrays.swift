@@ -28,6 +28,7 @@ extension Reference where Target == Bytes {
   /// Number of bytes.
   @inlinable @inline(__always) public var count: Int { address.assumingMemoryBound(to: Int.self).pointee }
 
+  /// The bytes in memory: good for as long as something else keeps the object alive, as `withBytes` does.
   @inlinable @inline(__always) public var bytes: UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(start: address + 8, count: count)
   }

@@ -9,7 +9,7 @@ public import CTricolorShims
 public import Synchronization
 
 /// What can stand behind a `Reference`: payload structs, and the built-in arrays and bytes.
-public protocol ManagedObject {}
+public protocol ManagedObject: SendableMetatype {}
 
 /// A payload struct that lives on the managed heap: plain fields and references, no class or closure fields.
 ///
@@ -19,6 +19,19 @@ public protocol Managed: ManagedObject {
   ///
   /// A `nonisolated(unsafe) static var` is accepted too, and costs an exclusivity check of some 8 ns at every allocation.
   static var slot: TypeSlot { get }
+
+  /// Where the references in a value are, for types of which reflection cannot tell; nil, the default, derives it from the fields.
+  ///
+  /// For experts: a layout that misses a reference, or names what is none, corrupts the heap. `.fixed` names the size of the type and the
+  /// offsets of its references; `.custom` gives a function that finds them, with which values cannot be elements of an
+  /// `ElementArray`. It is read once, at the type's first allocation. Fields that are no plain values nor references are then the
+  /// program's own business; counted ones (classes, closures, strings) are refused all the same.
+  static var layoutByHand: Layout.Kind? { get }
+}
+
+extension Managed {
+  /// Nil: the layout is derived.
+  public static var layoutByHand: Layout.Kind? { nil }
 }
 
 /// The place of a type's runs in every mutator's table. Zero until the type's first allocation registers it.
@@ -31,20 +44,19 @@ public protocol Managed: ManagedObject {
   /// Index of the layout for arrays of this element, plus one; 0 until used.
   @usableFromInline let arrayLayout = Atomic<UInt32>(0)
 
+  /// A slot of a type that nobody has allocated.
   @inlinable public init() {}
 }
-
-/// Registration's view of any reference type, to find reference fields by reflection.
-protocol AnyReference {}
 
 /// A reference to a managed object: valid inside the `withMutator` call that gave it, on that thread.
 ///
 /// References cannot leave `withMutator` nor cross an `await`; the compiler refuses it. To keep an object longer, make a `Root`.
 @frozen @dynamicMemberLookup
 public struct Reference<Target: ManagedObject>: ~BitwiseCopyable {
-  /// The object's address.
+  /// The object's address. What is read and written there directly has no barrier.
   public let address: UnsafeMutableRawPointer
 
+  /// The reference to the object at `unsafeAddress`, which must be a live object of that type; nobody checks it.
   @inlinable @inline(__always)
   public init(unsafeAddress: UnsafeMutableRawPointer) { address = unsafeAddress }
 
@@ -71,6 +83,51 @@ public struct Reference<Target: ManagedObject>: ~BitwiseCopyable {
     @inline(__always) nonmutating set { storeReference(wordOf(newValue), at: UInt(bitPattern: slot(path))) }
   }
 
+  /// A reference field that is not optional. Reading is one move and a test, since memory of which nothing was made, as in a new array of
+  /// elements, holds none: that ends the program. Writing takes the barrier.
+  @inlinable
+  public subscript<Handle: ManagedHandle>(dynamicMember path: WritableKeyPath<Target, Handle>) -> Handle {
+    @inline(__always) get { Handle.loadElement(from: slot(path)) }
+    @inline(__always) nonmutating set { Handle.storeElement(newValue, at: slot(path)) }
+  }
+
+  /// An optional field of a collection, a managed string or another handle. As for a reference field.
+  @inlinable
+  public subscript<Handle: ManagedHandle>(dynamicMember path: WritableKeyPath<Target, Handle?>) -> Handle? {
+    @inline(__always) get { Handle?.loadElement(from: slot(path)) }
+    @inline(__always) nonmutating set { Handle?.storeElement(newValue, at: slot(path)) }
+  }
+
+  /// A constant or computed property of a plain value. A constant costs one move; what is computed is computed of a copy of the payload.
+  @inlinable
+  public subscript<Value: BitwiseCopyable>(dynamicMember path: KeyPath<Target, Value>) -> Value {
+    @inline(__always) get { address.assumingMemoryBound(to: Target.self).pointee[keyPath: path] }
+  }
+
+  /// A constant or computed property that is an optional reference or handle.
+  @inlinable
+  public subscript<Handle: ManagedHandle>(dynamicMember path: KeyPath<Target, Handle?>) -> Handle? {
+    @inline(__always) get { address.assumingMemoryBound(to: Target.self).pointee[keyPath: path] }
+  }
+
+  /// A constant or computed property that is a reference or handle.
+  @inlinable
+  public subscript<Handle: ManagedHandle>(dynamicMember path: KeyPath<Target, Handle>) -> Handle {
+    @inline(__always) get { address.assumingMemoryBound(to: Target.self).pointee[keyPath: path] }
+  }
+
+  /// Refuses every other field: one that the barrier would not see, or that is counted.
+  @available(
+    *, unavailable,
+    message:
+      "through a Reference only plain values and references are reached; a part of a struct or tuple is node[dynamicMember: \\.part.link]"
+  )
+  @_disfavoredOverload
+  public subscript<Value>(dynamicMember path: KeyPath<Target, Value>) -> Value {
+    get { refuse(path) }
+    nonmutating set { refuse(path) }
+  }
+
   /// A field of several references: `node.children[i] = x` takes the barrier.
   @inlinable
   public subscript<let count: Int, Other>(
@@ -85,9 +142,6 @@ public struct Reference<Target: ManagedObject>: ~BitwiseCopyable {
 func refuse(_ path: AnyKeyPath) -> Never {
   fatalError("tricolor: \(path) is no stored field; only those can be reached through a Reference")
 }
-
-extension Reference: AnyReference {}
-extension Optional: AnyReference where Wrapped: AnyReference {}
 
 @available(
   *, unavailable, message: "a Reference is valid on its own thread, inside withMutator; make a Root to share the object"
@@ -111,6 +165,7 @@ extension Reference: Hashable {
 
   @inlinable @inline(__always) init(base: UnsafeMutableRawPointer) { self.base = base }
 
+  /// 0 ..< count.
   @inlinable public var indices: Range<Int> { 0..<count }
 
   /// Slot `index`; traps outside 0 ..< count.

@@ -1,13 +1,15 @@
-// A root: a handle that keeps an object alive from outside `withMutator`, and carries it between threads and tasks.
+// Roots: handles that keep an object alive from outside `withMutator`, and carry it between threads and tasks.
 
 import CTricolorShims
 import Synchronization
 
-/// Keeps an object of a heap alive until it is dropped. Sendable: make it in one `withMutator`, read it in another.
+/// Keeps an object of a heap alive until it goes out of scope. It cannot be copied: one owner, who may hand it on to another thread or task.
 ///
-/// A class, so that dropping the last copy frees the slot by itself. Reading and setting need a mutator of the same heap.
+/// Making one takes a slot from the heap's table, constant time and no memory of `malloc` beyond that of a thousand more slots now and then;
+/// its end gives the slot back, on whatever thread that is. It keeps the heap. Where several must hold one root, use `Root`.
+///
 /// Thread rules: any thread; concurrent `get` and `set` are atomic, the last set wins.
-public final class Root<Target: ManagedObject>: Sendable {
+public struct UniqueRoot<Target: ManagedObject>: ~Copyable, Sendable {
   @usableFromInline nonisolated(unsafe) let slot: UnsafeMutablePointer<UInt>
   @usableFromInline let heap: Heap
 
@@ -17,17 +19,15 @@ public final class Root<Target: ManagedObject>: Sendable {
     store(wordOf(reference), mutator.core)
   }
 
-  deinit {
-    heap.core.dropRoot(slot)
-  }
+  deinit { heap.core.dropRoot(slot) }
 
-  /// The object held, nil when none is.
+  /// The object held, nil when none is. The mutator is one of the same heap, or the program ends. Constant time.
   @inlinable public func get(_ mutator: Mutator) -> Reference<Target>? {
     heap.checkOwns(mutator)
     return loadReference(at: UInt(bitPattern: slot))
   }
 
-  /// Holds another object, or none.
+  /// Holds another object, or none. The mutator is one of the same heap, or the program ends. Constant time.
   public func set(_ reference: Reference<Target>?, _ mutator: Mutator) {
     heap.checkOwns(mutator)
     store(wordOf(reference), mutator.core)
@@ -39,10 +39,28 @@ public final class Root<Target: ManagedObject>: Sendable {
   }
 }
 
+/// Keeps an object of a heap alive until it is dropped. Sendable: make it in one `withMutator`, read it in another.
+///
+/// A class, so that it can be copied and dropping the last copy frees the slot by itself. `UniqueRoot` does without the class.
+/// Thread rules: any thread; concurrent `get` and `set` are atomic, the last set wins.
+public final class Root<Target: ManagedObject>: Sendable {
+  @usableFromInline let unique: UniqueRoot<Target>
+
+  @usableFromInline init(_ reference: Reference<Target>?, mutator: Mutator) {
+    unique = UniqueRoot(reference, mutator: mutator)
+  }
+
+  /// The object held, nil when none is. The mutator is one of the same heap, or the program ends. Constant time.
+  @inlinable public func get(_ mutator: Mutator) -> Reference<Target>? { unique.get(mutator) }
+
+  /// Holds another object, or none. The mutator is one of the same heap, or the program ends. Constant time.
+  public func set(_ reference: Reference<Target>?, _ mutator: Mutator) { unique.set(reference, mutator) }
+}
+
 extension Heap {
   @usableFromInline @inline(never)
   func checkOwns(_ mutator: Mutator) {
-    precondition(mutator.core.heap == core, "a Root was used with a mutator of another heap")
+    if mutator.core.heap != core { fatalError("tricolor: a root or channel was used with a mutator of another heap") }
   }
 }
 
@@ -53,6 +71,7 @@ extension Heap {
 public struct GlobalSlot<Target: ManagedObject> {
   private let word: UnsafeMutablePointer<UInt>
 
+  /// The slot at `word`, which must be in a range that `Heap.addGlobals` was given.
   public init(_ word: UnsafeMutablePointer<UInt>) { self.word = word }
 
   /// The object held, nil when none is.
