@@ -60,6 +60,11 @@ let package = Package(
     .testTarget(
       name: "TricolorTests",
       dependencies: ["Tricolor", "CTricolorShims", "TricolorPlatform", "TricolorPacing", "FixtureTrees"]),
+    .target(name: "MallocCounter", path: "Tests/MallocCounter"),
+    .executableTarget(
+      name: "tricolor-malloc-program", dependencies: ["Tricolor", "MallocCounter"], path: "Tests/MallocProgram"),
+    .testTarget(name: "CollectionTests", dependencies: ["Tricolor", "CTricolorShims", "tricolor-malloc-program"]),
+    .testTarget(name: "CompilerTests", dependencies: ["Tricolor"], exclude: ["Programs"]),
     .target(name: "ShadowPrograms", dependencies: ["Tricolor", "CTricolorShims"], path: "Tests/Shadow"),
     .executableTarget(
       name: "tricolor-fuzz",

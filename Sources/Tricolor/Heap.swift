@@ -15,6 +15,7 @@ public enum HeapError: Error, CustomStringConvertible, Sendable {
   /// A setting has a value that is not allowed.
   case setting(SettingsError)
 
+  /// What was refused, with the value or the system call, and what is allowed.
   public var description: String {
     switch self {
     case .platform(let error): return "\(error)"
@@ -121,6 +122,12 @@ public final class Heap: Sendable {
   ///
   /// Attaches the thread on its first call; entering again costs two atomic exchanges. `body` runs synchronously; nothing it holds
   /// of the heap may leave it, except through a `Root`. May be nested.
+  ///
+  /// Inside, references may be in local variables, in payloads and in managed collections. They are not found, and so keep nothing alive, in
+  /// memory of `malloc`: Swift arrays and dictionaries, class instances, closures that escape.
+  ///
+  /// In a task it runs on the task's thread and keeps it; a cancelled task runs it to its end as any other, and `body` may ask
+  /// `Task.isCancelled`. A thread of the pool that waits inside for others must say so by `Mutator.blocking`.
   @inlinable @inline(__always)
   public func withMutator<R: Sendable, E: Error>(_ body: sending (Mutator) throws(E) -> R) throws(E) -> R {
     let mutator = enter()
@@ -177,6 +184,22 @@ public final class Heap: Sendable {
     ThreadRecords.whileParked { core.collectAndWait() }
   }
 
+  /// Runs a cycle that begins after this call and waits for its end at most until `deadline`, and no longer than a tenth of a second
+  /// after the current task is cancelled. The cycle goes on in any case: only the waiting ends.
+  ///
+  /// Blocks its thread meanwhile. From any thread or task, inside `withMutator` or not.
+  ///
+  /// - Returns: whether the cycle has ended and been swept: garbage of before the call is gone.
+  @discardableResult
+  public func collect(deadline: ContinuousClock.Instant) -> Bool {
+    ForkedChild.refuse()
+    var hasEnded = false
+    ThreadRecords.whileParked {
+      hasEnded = core.collectAndWait(until: deadline) { !Task.isCancelled }
+    }
+    return hasEnded
+  }
+
   /// Collects, and returns the pages of all free memory of the heap to the system, as Go's `debug.FreeOSMemory` does.
   ///
   /// - Returns: the bytes returned.
@@ -195,6 +218,8 @@ public final class Heap: Sendable {
   /// For those who debug a collector or a program that corrupts memory. From any thread, inside `withMutator` or not. Threads that are
   /// inside wait meanwhile, so one that waits there for another without `blocking` makes this wait for ever. A running cycle ends
   /// first. Cost: every block, and every object that is reachable.
+  ///
+  /// It also counts what it reaches by layout, with a path to an object of each: who looks for a leak compares two of these.
   public func verify() -> HeapVerification {
     let request = VerificationRequest()
     services.verifications.withLock { $0.append(request) }

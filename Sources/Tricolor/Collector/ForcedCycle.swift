@@ -11,10 +11,31 @@ extension HeapCore {
     // A cycle that is running began before the call: the one after it is the first that counts.
     let begun = state.pointee.cycle.load(ordering: .sequentiallyConsistent)
     mayBeYoung ? request(HeapCore.wantsYoung) : requestCycle(.forced)
-    while state.pointee.cyclesDone.load(ordering: .acquiring) <= begun {
+    _ = waitForCycle(after: begun) { true }
+  }
+
+  /// Asks for a full cycle that begins from now on and waits until it has ended and been swept, or `goesOn`, asked at least every tenth of
+  /// a second and when `deadline` has come, answers false. Whether it has ended. The caller is parked or outside.
+  func collectAndWait(until deadline: ContinuousClock.Instant, whileTrue goesOn: () -> Bool) -> Bool {
+    let begun = state.pointee.cycle.load(ordering: .sequentiallyConsistent)
+    requestCycle(.forced)
+    return waitForCycle(after: begun, until: deadline, whileTrue: goesOn)
+  }
+
+  private func waitForCycle(
+    after begun: Int, until deadline: ContinuousClock.Instant? = nil, whileTrue goesOn: () -> Bool
+  ) -> Bool {
+    while true {
       let seen = state.pointee.cycleEnded.current()
-      if state.pointee.cyclesDone.load(ordering: .acquiring) > begun { return }
-      _ = state.pointee.cycleEnded.wait(past: seen, timeoutNanoseconds: 100_000_000)
+      if state.pointee.cyclesDone.load(ordering: .acquiring) > begun { return true }
+      var patience: Int64 = 100_000_000
+      if let deadline {
+        let left = ContinuousClock.now.duration(to: deadline)
+        if left <= .zero { return false }
+        if left < .nanoseconds(patience) { patience = left.components.attoseconds / 1_000_000_000 }
+      }
+      if !goesOn() { return false }
+      _ = state.pointee.cycleEnded.wait(past: seen, timeoutNanoseconds: patience)
     }
   }
 
