@@ -6,6 +6,7 @@ import TricolorPlatform
 extension Heap {
   /// What a heap runs with. Every property has its environment variable's meaning, unit and default.
   public struct Configuration: Sendable {
+    /// All settings in one value, as the pacing module knows them; the properties below are its fields.
     public var settings: Settings
 
     /// The given settings.
@@ -67,6 +68,36 @@ extension Heap {
     public var minimumHeap: UInt64? {
       get { settings.minimumHeap }
       set { settings.minimumHeap = newValue }
+    }
+
+    /// `TRICOLOR_YOUNG`: which cycles mark only what was allocated since the last one.
+    public var youngCycles: YoungCycles {
+      get { settings.youngCycles }
+      set { settings.youngCycles = newValue }
+    }
+
+    /// `TRICOLOR_NUMA`: the node that memory comes from.
+    public var numa: NUMAPolicy {
+      get { settings.numa }
+      set { settings.numa = newValue }
+    }
+
+    /// `TRICOLOR_BIND`: the processors that the collector's threads run on.
+    public var binding: ProcessorBinding {
+      get { settings.binding }
+      set { settings.binding = newValue }
+    }
+
+    /// `TRICOLOR_TUNE`: whether the heap chooses `gcPercent` itself.
+    public var tunes: Bool {
+      get { settings.tunes }
+      set { settings.tunes = newValue }
+    }
+
+    /// `TRICOLOR_RESERVE`: bytes of address space for all heaps of the process, at least 64 MiB. The first heap's counts.
+    public var reserveBytes: UInt64 {
+      get { settings.reserveBytes }
+      set { settings.reserveBytes = newValue }
     }
 
     /// `GOMAXPROCS`: processors the collector plans with at most, nil for all the process may use.

@@ -7,20 +7,27 @@
 
 /// What a metric measures.
 public enum MetricValue: Sendable, Equatable {
+  /// A count, or bytes.
   case unsigned(UInt64)
+  /// Seconds, or a share.
   case float(Double)
+  /// How values are distributed.
   case histogram(MetricHistogram)
 }
 
 /// How often values fell between bounds: `counts[i]` of them at or above `bounds[i]` and below `bounds[i + 1]`.
 public struct MetricHistogram: Sendable, Equatable {
+  /// How many values fell into each bucket.
   public let counts: [UInt64]
+  /// The bounds between buckets, one more than there are counts.
   public let bounds: [Double]
 }
 
 /// A value under Go's name for it, as `/gc/heap/goal:bytes`.
 public struct Metric: Sendable, Equatable {
+  /// The metric's name.
   public let name: String
+  /// Its value at this moment.
   public let value: MetricValue
 }
 

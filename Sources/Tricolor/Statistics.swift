@@ -71,10 +71,15 @@ struct DurationHistogram: ~Copyable {
 
 /// Quantiles of a set of durations, in nanoseconds.
 public struct DurationDistribution: Sendable, Equatable {
+  /// How many durations there were.
   public var count = 0
+  /// Half of them are no longer than this.
   public var p50: UInt64 = 0
+  /// 99 of 100 are no longer than this.
   public var p99: UInt64 = 0
+  /// 999 of 1000 are no longer than this.
   public var p999: UInt64 = 0
+  /// The longest, exactly; the quantiles are up to 6 % too large.
   public var max: UInt64 = 0
 }
 
@@ -86,19 +91,24 @@ public struct CollectorCPU: Sendable, Equatable {
   public var assist: UInt64 = 0
   /// Workers on processors that no mutator used.
   public var idle: UInt64 = 0
+  /// Turning marks into free cells, in the background and for allocations.
   public var sweep: UInt64 = 0
-  /// Returning pages to the system, and what of it was done by allocations that needed the room.
+  /// Returning pages to the system.
   public var scavenge: UInt64 = 0
+  /// What of `scavenge` was done by allocations that needed the room.
   public var scavengeForAllocation: UInt64 = 0
 
+  /// All of it together; `scavengeForAllocation` is a part of `scavenge`.
   public var total: UInt64 { background + assist + idle + sweep + scavenge }
 }
 
 /// A consistent-enough reading of a heap's counters. Bytes, nanoseconds and counts.
 public struct HeapStatistics: Sendable {
+  /// `GOGC` in force, nil for off.
   public var gcPercent: Int?
-  /// The memory limit in force, and the hard one; nil when there is none.
+  /// The memory limit in force; nil when there is none.
   public var limitBytes: Int?
+  /// The limit at which allocation throws; nil when there is none.
   public var hardLimitBytes: Int?
   /// What of the limit the heap may hold, with other heaps under it; nil when there is none.
   public var limitShareBytes: Int?
@@ -110,66 +120,91 @@ public struct HeapStatistics: Sendable {
   public var limiterLastCycle = 0
   /// Processors the collector plans with, a fraction under a CPU quota.
   public var processors = 0.0
-  /// Time since the heap was made, and CPU time of the process.
+  /// Time since the heap was made.
   public var elapsedNanoseconds: UInt64 = 0
+  /// CPU time of the whole process since it began.
   public var processCPUNanoseconds: UInt64 = 0
-  /// Finished cycles by cause, and in all.
+  /// Finished cycles by cause.
   public var cyclesByCause: [CycleCause: Int] = [:]
+  /// Finished cycles of all causes.
   public var cycles = 0
   /// Cycles that marked only what was allocated since the one before: part of `cycles`.
   public var youngCycles = 0
+  /// CPU time that collection took since the heap was made.
   public var cpu = CollectorCPU()
-  /// Every interval in which the collector held a mutator (handshake work), by wall clock and by the thread's CPU time.
+  /// Every interval in which the collector held a mutator (handshake work), by wall clock.
   public var holds = DurationDistribution()
+  /// The same intervals by CPU time of the thread that was held.
   public var holdCPU = DurationDistribution()
+  /// The sum of the intervals of `holdCPU`.
   public var holdCPUNanoseconds: UInt64 = 0
   /// Holds, assists, sweeping for allocation and waits for memory.
   public var stalls = DurationDistribution()
+  /// From the posting of a handshake to a running mutator's answer.
   public var timeToSafepoint = DurationDistribution()
   /// The buckets of `holds` and `timeToSafepoint`, for `metrics`.
   var holdCounts: [Int] = []
   var timeToSafepointCounts: [Int] = []
   /// Bytes marked by the last cycle plus handed out since.
   public var liveBytes = 0
+  /// Bytes that the last cycle found alive.
   public var markedLiveBytes = 0
+  /// Where the heap is to end the next cycle; the largest integer for nowhere.
   public var goalBytes = 0
+  /// The largest `liveBytes` there has been.
   public var peakLiveBytes = 0
-  /// Resident memory of the whole process, and its peak as sampled by the heap.
+  /// Resident memory of the whole process.
   public var residentBytes = 0
+  /// The largest `residentBytes` that the heap has seen.
   public var peakResidentBytes = 0
-  /// Bytes of blocks in use, of free blocks that hold pages, and of side tables and buffers.
+  /// Bytes of blocks in use.
   public var usedBlockBytes = 0
+  /// Bytes of free blocks that hold pages.
   public var heldFreeBytes = 0
+  /// Bytes of side tables and buffers.
   public var metadataBytes = 0
   /// Bytes of free blocks without pages, in arenas the heap has taken.
   public var unbackedBytes = 0
-  /// Memory of the process that is not the heap's, as last estimated; and bytes outside that objects keep (`addExternalBytes`).
+  /// Memory of the process that is not the heap's, as last estimated.
   public var foreignBytes = 0
+  /// Bytes outside the heap that its objects keep (`addExternalBytes`).
   public var externalBytes = 0
   /// Dead objects in blocks that are not swept yet.
   public var unsweptBytes = 0
-  /// What the next cycle has to scan: objects with references, stacks as last scanned, root handles.
+  /// Bytes of objects with references, which the next cycle may have to scan.
   public var heapScanBytes = 0
+  /// Bytes of stacks that the last full scan of them looked at.
   public var stackScanBytes = 0
+  /// Bytes of root handles and registered globals.
   public var globalScanBytes = 0
+  /// Bytes of all objects that were ever allocated, up to what open runs have yet to report.
   public var allocatedBytes = 0
+  /// How many objects were ever allocated, up to what open runs have yet to report.
   public var allocatedObjects = 0
-  /// What cycles have found dead, counted as its block is swept: all of it when `collect()` returns.
+  /// Bytes that cycles have found dead, counted as their blocks are swept: all of them when `collect()` returns.
   public var freedBytes = 0
+  /// How many objects those were.
   public var freedObjects = 0
   /// Objects by size class (`SizeCounts`), for `metrics`.
   var allocatedBySize: [Int] = []
   var freedBySize: [Int] = []
+  /// Cleanups whose objects have died.
   public var queuedCleanups = 0
+  /// Those of them that have been taken to be run.
   public var executedCleanups = 0
+  /// Bytes of all objects that cycles have marked.
   public var markedBytes = 0
+  /// How many objects cycles have marked.
   public var markedObjects = 0
-  /// Wall time spent marking and CPU time spent marking, over all cycles.
+  /// Wall time spent marking, over all cycles.
   public var markNanoseconds: UInt64 = 0
+  /// Bytes that were returned to the system, each time counted.
   public var releasedBytes = 0
+  /// Threads that are attached now.
   public var mutators = 0
   /// Threads that have attached since the heap was made.
   public var attachedMutators = 0
+  /// Root handles in use.
   public var roots = 0
   /// Mutators that took longer than 10 ms to answer a handshake.
   public var slowSafepoints = 0

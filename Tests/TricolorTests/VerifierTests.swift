@@ -38,6 +38,36 @@ struct VerifierTests {
     withExtendedLifetime(kept) {}
   }
 
+  @Test("The census counts what is reachable by layout, and says how one object of each is reached")
+  func census() throws {
+    let heap = try Heap.quiet()
+    let kept = try onOwnThread {
+      try heap.withMutator { m in
+        let all = try m.makeArray(of: Link.self, count: 10)
+        for i in 0..<10 { all[i] = try m.make(Link(key: i, left: nil, right: nil)) }
+        // A chain that hangs on the last, and garbage.
+        var last = all[9]!
+        for i in 0..<100 {
+          last.left = try m.make(Link(key: i, left: nil, right: nil))
+          last = last.left!
+          _ = try m.make(Link(key: i, left: nil, right: nil))
+        }
+        last.right = all[0]
+        return m.root(all)
+      }
+    }
+    let census = heap.verify().census
+    #expect(census.map(\.name) == ["Link", "reference array"])
+    #expect(census[0].objects == 110 && census[0].bytes == 110 * 32)
+    #expect(census[1].objects == 1 && census[1].bytes == 96)
+    #expect(census[1].path.hasPrefix("root slot -> reference array@"))
+    let path = census[0].path
+    #expect(path.hasPrefix("root slot -> reference array@") && path.contains(" [9] -> Link@"), "\(path)")
+    // Longer than is shown whole.
+    #expect(path.contains("-> (61 objects) ->"), "\(path)")
+    withExtendedLifetime(kept) {}
+  }
+
   @Test(
     "Threads that allocate, store, block, come and go under gcverify and gccheckmark, with verifications beside them")
   func busy() throws {

@@ -7,20 +7,31 @@ import TricolorPlatform
 public struct CycleEvent: Sendable {
   /// Number of the cycle, from 1.
   public let number: Int
+  /// Why it began.
   public let cause: CycleCause
   /// Whether only what was allocated since the last cycle was marked; all else counts as alive.
   public let isYoung: Bool
   /// Nanoseconds since the heap was made.
   public let startedAt: UInt64
+  /// From its beginning to the end of its sweep.
   public let durationNanoseconds: UInt64
+  /// Live bytes when it began.
   public let liveAtStart: Int
+  /// Live bytes when marking ended, with what was allocated meanwhile.
   public let liveAtEnd: Int
+  /// Bytes that it marked.
   public let markedBytes: Int
+  /// The goal it was to stay below.
   public let goalBytes: Int
+  /// The memory limit in force, nil when there is none.
   public let limitBytes: Int?
+  /// Resident memory of the process at its end.
   public let residentBytes: Int
+  /// CPU time of mutators that helped to mark.
   public let assistNanoseconds: UInt64
+  /// CPU time of the collector thread and its workers.
   public let backgroundNanoseconds: UInt64
+  /// CPU time of workers on processors that no mutator used.
   public let idleNanoseconds: UInt64
   /// Handshake rounds that termination took: one quiet round at the least.
   public let rounds: Int

@@ -80,8 +80,10 @@ final class HeapAudit {
     walk()
   }
 
-  var verification: HeapVerification {
-    HeapVerification(faults: faults.kept, faultCount: faults.count, reachedObjects: nodes.count)
+  func verification(withCensus: Bool) -> HeapVerification {
+    HeapVerification(
+      faults: faults.kept, faultCount: faults.count, reachedObjects: nodes.count, census: withCensus ? takeCensus() : []
+    )
   }
 
   // MARK: Small questions

@@ -2,6 +2,7 @@
 
 /// Something in a heap that cannot be, as `Heap.verify()` and the checks of `GODEBUG` find it.
 public struct HeapFault: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What sort of thing is wrong.
   public enum Kind: Sendable {
     /// A reference to something that is no object of the heap.
     case reference
@@ -21,9 +22,25 @@ public struct HeapFault: Error, Hashable, Sendable, CustomStringConvertible {
     case count
   }
 
+  /// The sort of fault.
   public let kind: Kind
   /// What is wrong, with addresses; for a reference or a lost object, the path from a root or stack that leads there.
   public let description: String
+}
+
+/// The objects of one layout that an examination reached.
+public struct LayoutCensus: Sendable, Hashable, CustomStringConvertible {
+  /// The payload's type, `bytes`, `reference array`, or the name that a layout was registered under.
+  public let name: String
+  /// How many objects there are.
+  public let objects: Int
+  /// The bytes of their cells.
+  public let bytes: Int
+  /// A shortest path from a root or stack to the object that was reached last, with byte offsets or indices of the references.
+  public let path: String
+
+  /// One line.
+  public var description: String { "\(bytes) bytes in \(objects) objects of \(name), as \(path)" }
 }
 
 /// The outcome of an examination of a whole heap.
@@ -34,7 +51,10 @@ public struct HeapVerification: Sendable, CustomStringConvertible {
   public let faultCount: Int
   /// Objects reached from roots and stacks.
   public let reachedObjects: Int
+  /// The same objects by their layouts, the most bytes first: what fills the heap, and what holds it.
+  public let census: [LayoutCensus]
 
+  /// Whether nothing was found.
   public var isSound: Bool { faultCount == 0 }
 
   /// One line a fault.

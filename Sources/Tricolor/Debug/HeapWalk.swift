@@ -180,6 +180,25 @@ extension HeapAudit {
     for reference in traced where map.contains(reference) { follow(reference, from: .object(node: node, offset: -1)) }
   }
 
+  // MARK: Counting
+
+  /// What was reached, by layout, the most bytes first.
+  func takeCensus() -> [LayoutCensus] {
+    var counts: [UInt32: (objects: Int, bytes: Int, last: Int)] = [:]
+    for (node, reached) in nodes.enumerated() {
+      let head = self.head(of: reached.object)
+      let bytes = Int(map.descriptors[head].cellBytes)
+      let count = counts[layout(ofHead: head).index] ?? (0, 0, 0)
+      counts[layout(ofHead: head).index] = (count.objects + 1, count.bytes + bytes, node)
+    }
+    return counts.map { layout, count in
+      let last = nodes[count.last]
+      return LayoutCensus(
+        name: LayoutTable.name(of: layout), objects: count.objects, bytes: count.bytes,
+        path: "\(path(to: last.origin)) -> \(describe(last.object))")
+    }.sorted { ($0.bytes, $1.name) > ($1.bytes, $0.name) }
+  }
+
   // MARK: Words
 
   private static let longestPath = 40
@@ -190,21 +209,22 @@ extension HeapAudit {
 
   /// How the walk came to a place: from a root or stack through objects, long paths without their middle.
   private func path(to origin: WalkOrigin) -> String {
-    var steps: [String] = []
+    var steps: [(node: Int, offset: Int)] = []
     var next = origin
     while case .object(let node, let offset) = next {
-      steps.append("\(describe(nodes[node].object)) \(place(offset, in: nodes[node].object))")
+      steps.append((node, offset))
       next = nodes[node].origin
     }
+    let left = max(0, steps.count - HeapAudit.longestPath)
+    let half = HeapAudit.longestPath / 2
+    let shown = left == 0 ? steps : steps.prefix(half) + steps.suffix(half)
+    var texts = shown.map { "\(describe(nodes[$0.node].object)) \(place($0.offset, in: nodes[$0.node].object))" }
+    if left > 0 { texts.insert("(\(left) objects)", at: half) }
     switch next {
-    case .stack(let thread, let word): steps.append("stack of thread \(thread) at \(hex(word))")
-    default: steps.append("root slot")
+    case .stack(let thread, let word): texts.append("stack of thread \(thread) at \(hex(word))")
+    default: texts.append("root slot")
     }
-    if steps.count > HeapAudit.longestPath {
-      let half = HeapAudit.longestPath / 2
-      steps.replaceSubrange(half..<steps.count - half, with: ["(\(steps.count - 2 * half) objects)"])
-    }
-    return steps.reversed().joined(separator: " -> ")
+    return texts.reversed().joined(separator: " -> ")
   }
 
   /// A slot of an object: the index of an array's element where there is one, and the byte offset.

@@ -39,22 +39,22 @@ extension HeapCore {
     }
     if requests.isEmpty { return }
     finishSweep()
-    let result = verify()
+    let result = verify(withCensus: true)
     for request in requests { request.deliver(result) }
   }
 
   /// `gcverify`: examines the swept heap after a cycle; ends the program when it is not sound.
   func verifyOrEnd() {
-    let result = verify()
+    let result = verify(withCensus: false)
     if !result.isSound { endProgram("gcverify", result) }
   }
 
-  private func verify() -> HeapVerification {
+  private func verify(withCensus: Bool) -> HeapVerification {
     var result: HeapVerification? = nil
     holdEverybody {
       let audit = HeapAudit(self, at: .idle)
       audit.run()
-      result = audit.verification
+      result = audit.verification(withCensus: withCensus)
     }
     return result!
   }
@@ -64,7 +64,7 @@ extension HeapCore {
   func compareMarksOrEnd() -> MarkComparison {
     let audit = HeapAudit(self, at: .marked)
     audit.run()
-    if audit.faults.count > 0 { endProgram("gccheckmark", audit.verification) }
+    if audit.faults.count > 0 { endProgram("gccheckmark", audit.verification(withCensus: false)) }
     return audit.comparison
   }
 

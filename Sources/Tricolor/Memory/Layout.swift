@@ -49,7 +49,9 @@ public struct Layout: Sendable, Equatable {
 public struct LayoutError: Error, CustomStringConvertible, Sendable {
   /// The type or layout in question.
   public let name: String
+  /// What is wrong with it, and what is allowed.
   public let reason: String
+  /// The name and the reason.
   public var description: String { "layout of \(name): \(reason)" }
 }
 
