@@ -4,6 +4,8 @@
 # make bench  Tricolor and its peers in turns, with ratios, written to docs/benchmarks.md (BENCH_OPTIONS='--peers go')
 # make bench-quick  the same at small sizes, to see that everything runs; writes nothing
 # make sanitize  the tests under AddressSanitizer and ThreadSanitizer, the C under UBSan and valgrind (half an hour)
+# make docs   the library's documentation, in .build/docs; fails when a public symbol has none
+# make examples  the packages in Examples/, as their users would build and run them
 # make format the formatter over all sources
 # Each does its own set-up and says what it does.
 
@@ -13,14 +15,14 @@ SWIFT_BIN := $(dir $(shell readlink -f "$$(command -v $(SWIFT))"))
 STATIC := $(if $(wildcard $(SWIFT_BIN)../lib/swift_static/*/libswiftCore.a),--static-swift-stdlib)
 TRICOLOR = .build/release/tricolor
 SOURCES = Package.swift Sources Workloads Tests Benchmarks/Micro \
-  Benchmarks/Peers/Swift/Package.swift Benchmarks/Peers/Swift/Sources
+  Benchmarks/Peers/Swift/Package.swift Benchmarks/Peers/Swift/Sources Examples
 CGROUP ?= 256MiB
 SOAK_OPTIONS ?=
 BENCH_OPTIONS ?=
 run: DURATION ?= 15s
 soak: DURATION ?= 1h
 
-.PHONY: run test soak bench bench-quick sanitize format lint set-up build
+.PHONY: run test soak bench bench-quick sanitize docs examples format lint set-up build
 
 run: build
 	@if $(TRICOLOR) topology --json - | grep -q '"canMakeCgroup" *: *true'; then \
@@ -55,6 +57,13 @@ sanitize: sanitize-undefined sanitize-valgrind sanitize-address sanitize-thread
 
 sanitize-%: set-up
 	Scripts/sanitize.sh $*
+
+docs: set-up
+	@echo "==> symbols, then docc"
+	Scripts/docs.sh .build/docs
+
+examples: set-up
+	Scripts/examples.sh
 
 format:
 	$(SWIFT) format --in-place --recursive $(SOURCES)
