@@ -16,11 +16,13 @@ public enum ElementArray<Element: Managed>: ElementArrayObject {}
 
 /// What `ReferenceArray` is to the accessors below.
 public protocol ReferenceArrayObject: ManagedObject {
+  /// What the slots refer to.
   associatedtype Element: ManagedObject
 }
 
 /// What `ElementArray` is to the accessors below.
 public protocol ElementArrayObject: ManagedObject {
+  /// The payload of each element.
   associatedtype Element: Managed
 }
 

@@ -14,12 +14,15 @@ public enum Ephemeron<Key: ManagedObject, Value: ManagedObject>: EphemeronObject
 
 /// What `Weak` is to the accessors below.
 public protocol WeakObject: ManagedObject {
+  /// The type of the object referred to.
   associatedtype Referent: ManagedObject
 }
 
 /// What `Ephemeron` is to the accessors below.
 public protocol EphemeronObject: ManagedObject {
+  /// The type of the key.
   associatedtype Key: ManagedObject
+  /// The type of the value.
   associatedtype Value: ManagedObject
 }
 
