@@ -121,6 +121,9 @@ struct Group: Sendable {
     Group(
       name: "inside", title: "inside withMutator, beyond the loop (ns)", hasOperations: true, run: InsideMutator.run),
     Group(name: "entering", title: "withMutator, beyond the loop (ns)", hasOperations: true, run: Entering.run),
+    Group(
+      name: "collections", title: "managed collections and native ones, beyond the loop (ns)", hasOperations: true,
+      run: Collections.run),
     Group(name: "mark", title: "forced cycles over live graphs", run: Marking.run),
     Group(name: "sweep", title: "sweep of blocks whose objects all died", run: Sweeping.run),
     Group(name: "heap", title: "a heap's start and end", run: HeapLifetime.run),

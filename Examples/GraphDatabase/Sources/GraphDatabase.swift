@@ -4,7 +4,7 @@
 // Any thread or task may use it: a lock makes operations whole. It is taken before the heap is entered, so that no thread waits for it inside,
 // where it would hold up a cycle.
 
-import Synchronization
+import Foundation
 import Tricolor
 
 /// A node. Both ends know an edge, so deleting either takes it out.
@@ -47,7 +47,7 @@ enum GraphError: Error, Equatable {
 final class GraphDatabase: Sendable {
   let heap: Heap
   private let root: Root<Graph>
-  private let lock = Mutex<Void>(())
+  private let lock = NSLock()
 
   init(configuration: Heap.Configuration = .environment) throws {
     heap = try Heap(configuration: configuration)
@@ -59,9 +59,9 @@ final class GraphDatabase: Sendable {
 
   /// Runs one operation with the lock held.
   private func operate<R: Sendable>(_ body: sending (Mutator, Reference<Graph>) throws -> R) throws -> R {
-    try lock.withLock { _ in
-      try heap.withMutator { m in try body(m, root.get(m)!) }
-    }
+    lock.lock()
+    defer { lock.unlock() }
+    return try heap.withMutator { m in try body(m, root.get(m)!) }
   }
 
   // MARK: Changes

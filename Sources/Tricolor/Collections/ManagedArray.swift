@@ -91,7 +91,7 @@ extension ManagedArray {
 
   /// The buffer's address, 0 before there is one.
   @inlinable var buffer: UInt {
-    @inline(__always) get { tricolor_load_word(UInt(bitPattern: header) + 8) }
+    @inline(__always) get { tricolor_load_word(UInt(bitPattern: header) &+ 8) }
   }
 
   /// Where element `index` is, which must be in the buffer.
@@ -102,7 +102,7 @@ extension ManagedArray {
 
   @inlinable @inline(__always)
   func address(_ index: Int) -> UInt {
-    buffer + UInt(Element.shape.offset) + UInt(bitPattern: index &* Element.shape.stride)
+    buffer &+ UInt(bitPattern: Element.shape.offset &+ index &* Element.shape.stride)
   }
 
   /// Makes room for at least `minimumCapacity` elements in all. Linear when it has to grow. A negative capacity ends the program.

@@ -71,12 +71,12 @@ extension ManagedDictionary: Sendable {}
 
   @inlinable @inline(__always)
   func control(_ slot: Int) -> UInt8 {
-    UnsafePointer<UInt8>(bitPattern: controls + 8).unsafelyUnwrapped[slot]
+    UnsafePointer<UInt8>(bitPattern: controls &+ 8).unsafelyUnwrapped[slot]
   }
 
   @inlinable @inline(__always)
   func setControl(_ slot: Int, _ control: UInt8) {
-    UnsafeMutablePointer<UInt8>(bitPattern: controls + 8).unsafelyUnwrapped[slot] = control
+    UnsafeMutablePointer<UInt8>(bitPattern: controls &+ 8).unsafelyUnwrapped[slot] = control
   }
 }
 
@@ -205,24 +205,24 @@ extension ManagedDictionary {
   @inlinable var table: DictionaryTable? {
     @inline(__always) get {
       let words = UInt(bitPattern: header)
-      let controls = tricolor_load_word(words + 8)
+      let controls = tricolor_load_word(words &+ 8)
       if controls == 0 { return nil }
       return DictionaryTable(
-        controls: controls, keys: tricolor_load_word(words + 16), values: tricolor_load_word(words + 24))
+        controls: controls, keys: tricolor_load_word(words &+ 16), values: tricolor_load_word(words &+ 24))
     }
   }
 
   @inlinable @inline(__always)
   func keySlot(_ table: DictionaryTable, _ slot: Int) -> UnsafeMutableRawPointer {
     UnsafeMutableRawPointer(
-      bitPattern: table.keys + UInt(Key.shape.offset) + UInt(bitPattern: slot &* Key.shape.stride)
+      bitPattern: table.keys &+ UInt(bitPattern: Key.shape.offset &+ slot &* Key.shape.stride)
     ).unsafelyUnwrapped
   }
 
   @inlinable @inline(__always)
   func valueSlot(_ table: DictionaryTable, _ slot: Int) -> UnsafeMutableRawPointer {
     UnsafeMutableRawPointer(
-      bitPattern: table.values + UInt(Value.shape.offset) + UInt(bitPattern: slot &* Value.shape.stride)
+      bitPattern: table.values &+ UInt(bitPattern: Value.shape.offset &+ slot &* Value.shape.stride)
     ).unsafelyUnwrapped
   }
 

@@ -66,11 +66,11 @@ extension Reference where Target: ReferenceArrayObject {
   public subscript(index: Int) -> Reference<Target.Element>? {
     @inline(__always) get {
       precondition(index >= 0 && index < count, "reference array index out of range")
-      return loadReference(at: word + 8 + UInt(index) << 3)
+      return loadReference(at: word &+ 8 &+ UInt(bitPattern: index) &<< 3)
     }
     @inline(__always) nonmutating set {
       precondition(index >= 0 && index < count, "reference array index out of range")
-      storeReference(wordOf(newValue), at: word + 8 + UInt(index) << 3)
+      storeReference(wordOf(newValue), at: word &+ 8 &+ UInt(bitPattern: index) &<< 3)
     }
   }
 }

@@ -15,8 +15,7 @@ public struct UniqueRoot<Target: ManagedObject>: ~Copyable, Sendable {
 
   @usableFromInline init(_ reference: Reference<Target>?, mutator: Mutator) {
     heap = Heap.object(of: mutator.core.heap)
-    slot = mutator.core.heap.state.pointee.roots.take()
-    store(wordOf(reference), mutator.core)
+    slot = mutator.core.takeRoot(wordOf(reference))
   }
 
   deinit { heap.core.dropRoot(slot) }
@@ -30,12 +29,7 @@ public struct UniqueRoot<Target: ManagedObject>: ~Copyable, Sendable {
   /// Holds another object, or none. The mutator is one of the same heap, or the program ends. Constant time.
   public func set(_ reference: Reference<Target>?, _ mutator: Mutator) {
     heap.checkOwns(mutator)
-    store(wordOf(reference), mutator.core)
-  }
-
-  private func store(_ word: UInt, _ mutator: MutatorCore) {
-    mutator.record(slot: UInt(bitPattern: slot), new: word)
-    tricolor_store_word(UInt(bitPattern: slot), word)
+    mutator.core.storeRoot(wordOf(reference), at: slot)
   }
 }
 
@@ -44,24 +38,54 @@ public struct UniqueRoot<Target: ManagedObject>: ~Copyable, Sendable {
 /// A class, so that it can be copied and dropping the last copy frees the slot by itself. `UniqueRoot` does without the class.
 /// Thread rules: any thread; concurrent `get` and `set` are atomic, the last set wins.
 public final class Root<Target: ManagedObject>: Sendable {
-  @usableFromInline let unique: UniqueRoot<Target>
+  @usableFromInline nonisolated(unsafe) let slot: UnsafeMutablePointer<UInt>
+  @usableFromInline let heap: Heap
 
   @usableFromInline init(_ reference: Reference<Target>?, mutator: Mutator) {
-    unique = UniqueRoot(reference, mutator: mutator)
+    heap = Heap.object(of: mutator.core.heap)
+    slot = mutator.core.takeRoot(wordOf(reference))
   }
 
+  deinit { heap.core.dropRoot(slot) }
+
   /// The object held, nil when none is. The mutator is one of the same heap, or the program ends. Constant time.
-  @inlinable public func get(_ mutator: Mutator) -> Reference<Target>? { unique.get(mutator) }
+  @inlinable public func get(_ mutator: Mutator) -> Reference<Target>? {
+    heap.checkOwns(mutator)
+    return loadReference(at: UInt(bitPattern: slot))
+  }
 
   /// Holds another object, or none. The mutator is one of the same heap, or the program ends. Constant time.
-  public func set(_ reference: Reference<Target>?, _ mutator: Mutator) { unique.set(reference, mutator) }
+  public func set(_ reference: Reference<Target>?, _ mutator: Mutator) {
+    heap.checkOwns(mutator)
+    mutator.core.storeRoot(wordOf(reference), at: slot)
+  }
+}
+
+extension MutatorCore {
+  /// A new slot that holds `word`.
+  fileprivate func takeRoot(_ word: UInt) -> UnsafeMutablePointer<UInt> {
+    let slot = heap.state.pointee.roots.take()
+    storeRoot(word, at: slot)
+    return slot
+  }
+
+  /// A store into a slot outside the heap, with the barrier.
+  fileprivate func storeRoot(_ word: UInt, at slot: UnsafeMutablePointer<UInt>) {
+    record(slot: UInt(bitPattern: slot), new: word)
+    tricolor_store_word(UInt(bitPattern: slot), word)
+  }
 }
 
 extension Heap {
   @usableFromInline @inline(never)
   func checkOwns(_ mutator: Mutator) {
-    if mutator.core.heap != core { fatalError("tricolor: a root or channel was used with a mutator of another heap") }
+    if mutator.core.heap != core { refuseForeignRoot() }
   }
+}
+
+/// Ends the program. Apart, so that the check that passes needs no frame.
+@inline(never) private func refuseForeignRoot() -> Never {
+  fatalError("tricolor: a root or channel was used with a mutator of another heap")
 }
 
 /// A reference slot in the program's own memory, for globals and tables outside the heap: one word, zero is nil.
@@ -79,8 +103,7 @@ public struct GlobalSlot<Target: ManagedObject> {
 
   /// Holds another object, or none.
   public func store(_ reference: Reference<Target>?, _ mutator: Mutator) {
-    mutator.core.record(slot: UInt(bitPattern: word), new: wordOf(reference))
-    tricolor_store_word(UInt(bitPattern: word), wordOf(reference))
+    mutator.core.storeRoot(wordOf(reference), at: word)
   }
 }
 
