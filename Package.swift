@@ -8,6 +8,8 @@ let package = Package(
   name: "Tricolor",
   products: [
     .library(name: "Tricolor", targets: ["Tricolor"]),
+    // What the tests of the C library link; `make install` makes libtricolor from the same objects (Scripts/c-library.sh).
+    .library(name: "TricolorC", type: .dynamic, targets: ["TricolorC"]),
     .executable(name: "tricolor", targets: ["TricolorCommand"]),
   ],
   dependencies: [
@@ -20,6 +22,10 @@ let package = Package(
     .target(name: "TricolorPlatform", dependencies: ["CTricolorShims", "CNUMA"]),
     .target(name: "TricolorPacing"),
     .target(name: "Tricolor", dependencies: ["CTricolorShims", "TricolorPlatform", "TricolorPacing"]),
+    .systemLibrary(name: "TricolorInterface", path: "Sources/TricolorC/include"),
+    .target(
+      name: "TricolorC", dependencies: ["Tricolor", "TricolorPacing", "TricolorPlatform", "TricolorInterface"],
+      exclude: ["include"]),
     .target(name: "TricolorTelemetry", dependencies: ["Tricolor"]),
     .target(
       name: "Harness",

@@ -118,7 +118,6 @@ extension Settings {
   /// Settings that are understood and asked for, but that this version does not act on: said aloud, so that nobody relies on them.
   var withoutEffect: [String] {
     var names: [String] = []
-    if debug.gcStopTheWorld { names.append("GODEBUG=gcstoptheworld=1") }
     if numa != Settings().numa { names.append("TRICOLOR_NUMA") }
     if binding != Settings().binding { names.append("TRICOLOR_BIND") }
     if tunes { names.append("TRICOLOR_TUNE") }

@@ -158,7 +158,7 @@ public final class Heap: Sendable {
   /// Attaches the calling thread, as its first `withMutator` does, which has no way to fail and ends the program when the system
   /// refuses. Does nothing in a thread that is attached. The thread detaches when it ends.
   ///
-  /// - Throws: when there is no memory for the thread's record (216 KiB of addresses), or the system does not tell where the
+  /// - Throws: when there is no memory for the thread's record (232 KiB of addresses), or the system does not tell where the
   ///   thread's stack is.
   public func attachThread() throws(HeapError) {
     if ThreadRecords.record(for: core) != nil { return }

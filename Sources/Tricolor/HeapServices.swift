@@ -15,7 +15,7 @@ final class HeapServices: Sendable {
   let limitSource: LimitSource
   let settings: Mutex<Settings>
   let cleanups = CleanupRunner()
-  /// Set by tests only (Testing.swift).
+  /// Set by tests (Testing.swift) and by the C interface's listener (Embedding/EmbeddedEvents.swift).
   let cycleHook = Mutex<CycleHook?>(nil)
   /// Calls of `verify()` that the collector thread has yet to serve.
   let verifications = Mutex<[VerificationRequest]>([])

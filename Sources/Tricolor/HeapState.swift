@@ -53,6 +53,7 @@ struct HeapState: ~Copyable {
   var roots = RootTable()
   var ephemerons = EphemeronTable()
   var cleanups = CleanupTable()
+  var finalizers = FinalizerTable()
   var pacing: PacingState
   let overdraft = Overdraft()
   let statistics = StatisticsCounters()
@@ -68,6 +69,10 @@ struct HeapState: ~Copyable {
   /// Which lines are written to standard error (`GODEBUG`), as bits of `Traces`.
   let traces = Atomic<UInt8>(0)
   let verifiesHeap: Bool
+  /// A `StopMode`.
+  let stopMode: Atomic<UInt8>
+  /// Whether threads' stacks are searched for references; frames of handles always are.
+  let scansStacks = Atomic<Bool>(true)
   let checksMarks: Bool
   /// Whether `liveBytes` was set with nobody running: then it must agree with the cells. Without a hold, what is handed out while
   /// the counters are read makes it an estimate.
@@ -87,6 +92,7 @@ struct HeapState: ~Copyable {
     clobbersFreeCells = settings.debug.clobberFree
     stressesCollection = settings.debug.gcStress
     verifiesHeap = settings.debug.gcVerify
+    stopMode = Atomic((settings.debug.gcStopTheWorld ? StopMode.always : .never).rawValue)
     checksMarks = settings.debug.gcCheckMark
     processorBits = Atomic(processors.bitPattern)
   }

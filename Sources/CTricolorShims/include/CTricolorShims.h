@@ -17,6 +17,7 @@ extern "C" {
 // fs-relative load in an executable and in a shared library alike.
 typedef struct {
   uint8_t barrier;        // 0 off; bit 0 deletion half; bit 1 insertion half; bit 2 cards: the OR over all heaps this thread is inside
+  int32_t error;          // the code of the last error of a function of the C interface
   void *_Nullable mutators;   // first of the thread's mutator records, one for each heap it has entered
   uintptr_t stack_base;       // highest address of the thread's stack, cached at first attach
 } tricolor_thread_t;
@@ -29,6 +30,9 @@ static inline void *_Nullable tricolor_thread_mutators(void) { return tricolor_t
 static inline void tricolor_set_thread_mutators(void *_Nullable first) { tricolor_thread.mutators = first; }
 static inline uintptr_t tricolor_stack_base(void) { return tricolor_thread.stack_base; }
 static inline void tricolor_set_stack_base(uintptr_t base) { tricolor_thread.stack_base = base; }
+
+static inline int32_t tricolor_error_code(void) { return tricolor_thread.error; }
+static inline void tricolor_set_error_code(int32_t code) { tricolor_thread.error = code; }
 
 // Prefetch into all cache levels; never faults.
 static inline void tricolor_prefetch(uintptr_t address) { __builtin_prefetch((const void *)address, 0, 3); }
@@ -51,6 +55,10 @@ static inline uint32_t tricolor_load_flag(const void *_Nonnull address) {
 }
 static inline void tricolor_store_word(uintptr_t address, uintptr_t value) {
   __atomic_store_n((uintptr_t *)address, value, __ATOMIC_RELAXED);
+}
+// Puts `desired` where `expected` is; whether it was.
+static inline bool tricolor_replace_word(uintptr_t address, uintptr_t expected, uintptr_t desired) {
+  return __atomic_compare_exchange_n((uintptr_t *)address, &expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 static inline uint64_t tricolor_load_bits(const uint64_t *_Nonnull word) {
   return __atomic_load_n(word, __ATOMIC_RELAXED);

@@ -87,10 +87,10 @@ extension HeapCore {
     let remembered = state.pointee.remembers.exchange(remembers, ordering: .relaxed)
     var record = CycleRecord(
       number: state.pointee.cycle.wrappingAdd(1, ordering: .relaxed).newValue, cause: cause,
-      isYoung: mayBeYoung && state.pointee.pacing.nextIsYoung, remembered: remembers)
+      isYoung: mayBeYoung && state.pointee.pacing.nextIsYoung && stopMode != .always, remembered: remembers)
     beginMarking(&record)
     if remembers || remembered { visitCards(&record) }
-    markUntilQuiet(&record)
+    if phase == .marking { markUntilQuiet(&record) }
     endMarking(&record)
     finishSweep()
     if !record.isYoung { noteSurvivors() }
@@ -114,9 +114,15 @@ extension HeapCore {
     if !Mutation.noSettle.isOn { shakeHands(.settle) }
     if record.isYoung && !Mutation.oldMarkedAfterRoots.isOn { markOld() }
     state.pointee.phase.store(Phase.rootScanning.rawValue, ordering: .sequentiallyConsistent)
+    if stopMode != .never { return beginMarkingHeld(&record) }
     shakeHands(.roots)
     if record.isYoung && Mutation.oldMarkedAfterRoots.isOn { markOld() }
     scanRoots()
+    openMarking(&record)
+  }
+
+  /// Step 4 begins: markers may take what stacks and roots held.
+  func openMarking(_ record: inout CycleRecord) {
     record.markingStarted = Clock.monotonic()
     passStep(.marking)
     state.pointee.grey.open(true)
@@ -128,6 +134,12 @@ extension HeapCore {
 
   /// Steps 4 and 5: drain the grey set, and stop after a quiet round (I6).
   private func markUntilQuiet(_ record: inout CycleRecord) {
+    if stopMode != .never { return markUntilHeld(&record) }
+    markInRounds(&record, ask: { shakeHands(.finish) }, isOver: { endIfQuiet() })
+  }
+
+  /// Marks until nothing is grey, has `ask` bring in what mutators' buffers hold, and again, until `isOver`.
+  func markInRounds(_ record: inout CycleRecord, ask: () -> Void, isOver: () -> Bool) {
     repeat {
       repeat {
         markInBackground(&record)
@@ -136,17 +148,17 @@ extension HeapCore {
       resolveEphemerons()
       passStep(.round)
       if Mutation.roundLookNotAtomic.isOn { state.pointee.grey.forgetAdded() }
-      shakeHands(.finish)
+      ask()
       record.rounds += 1
-    } while !endIfQuiet()
+    } while !isOver()
   }
 
-  /// Ends marking if the round was quiet. Under the root table's lock: a weak load, and a thread that is no mutator and drops a root,
+  /// Ends marking if the round was quiet and no finalizer has an object that is unmarked. Under the root table's lock: a weak load, and a thread that is no mutator and drops a root,
   /// look at the phase and add to the grey set under it too, so nothing is added after the end.
-  private func endIfQuiet() -> Bool {
+  func endIfQuiet() -> Bool {
     state.pointee.roots.lock.lock()
     defer { state.pointee.roots.lock.unlock() }
-    guard state.pointee.grey.wasQuietRound() else { return false }
+    guard state.pointee.grey.wasQuietRound(), !queueFinalizers() else { return false }
     state.pointee.grey.open(false)
     state.pointee.phase.store(Phase.clearing.rawValue, ordering: .sequentiallyConsistent)
     return true

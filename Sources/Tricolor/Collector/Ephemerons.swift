@@ -1,6 +1,7 @@
 // Weak references and ephemerons while a cycle marks: which have been found, and which values wait for their keys.
 //
-// Both are cells on the managed heap with a shape of their own. A weak cell is (target, link); an ephemeron is (key, link, value).
+// Both are cells on the managed heap with a shape of their own. A weak cell is (target, link); an ephemeron is (word of the program's, key,
+// link, value) and, where the cell has room, (next): the ephemeron after it on a chain, an ordinary reference.
 // Neither target nor key is traced, and a value only once its key is marked (Hayes, "Ephemerons", OOPSLA 1997). The link belongs to
 // the collector: it chains the weak cells found with an unmarked target, and the ephemerons that wait, by the hash of their key.
 //
@@ -19,8 +20,12 @@ import TricolorPlatform
 @usableFromInline enum WeakCell {
   static let weakBytes = 16
   static let ephemeronBytes = 32
+  static let chainedBytes = 48
   static let linkOffset: UInt = 8
-  @usableFromInline static var valueOffset: UInt { @inlinable get { 16 } }
+  static let keyLinkOffset: UInt = 16
+  static let nextOffset: UInt = 32
+  @usableFromInline static var keyOffset: UInt { @inlinable get { 8 } }
+  @usableFromInline static var valueOffset: UInt { @inlinable get { 24 } }
 }
 
 struct EphemeronTable: ~Copyable {
@@ -60,7 +65,7 @@ struct EphemeronTable: ~Copyable {
       waiting.wrappingSubtract(1, ordering: .relaxed)
       return false
     }
-    setLink(of: ephemeron, bucket.pointee)
+    setKeyLink(of: ephemeron, bucket.pointee)
     bucket.pointee = ephemeron
     return true
   }
@@ -96,8 +101,8 @@ struct EphemeronTable: ~Copyable {
     for index in 0..<bucketCount {
       var ephemeron = buckets[index]
       while ephemeron != 0 {
-        let next = link(of: ephemeron)
-        tricolor_store_word(ephemeron, 0)
+        let next = keyLink(of: ephemeron)
+        tricolor_store_word(ephemeron + WeakCell.keyOffset, 0)
         tricolor_store_word(ephemeron + WeakCell.valueOffset, 0)
         ephemeron = next
       }
@@ -121,14 +126,18 @@ struct EphemeronTable: ~Copyable {
 
   private func link(of cell: UInt) -> UInt { tricolor_load_word(cell + WeakCell.linkOffset) }
   private func setLink(of cell: UInt, _ word: UInt) { tricolor_store_word(cell + WeakCell.linkOffset, word) }
+  private func keyLink(of ephemeron: UInt) -> UInt { tricolor_load_word(ephemeron + WeakCell.keyLinkOffset) }
+  private func setKeyLink(of ephemeron: UInt, _ word: UInt) {
+    tricolor_store_word(ephemeron + WeakCell.keyLinkOffset, word)
+  }
 
   private func unlink(from bucket: UnsafeMutablePointer<UInt>, where matches: (_ key: UInt) -> Bool) -> UInt {
     var previous: UInt = 0
     var ephemeron = bucket.pointee
     while ephemeron != 0 {
-      let next = link(of: ephemeron)
-      if matches(tricolor_load_word(ephemeron)) {
-        if previous == 0 { bucket.pointee = next } else { setLink(of: previous, next) }
+      let next = keyLink(of: ephemeron)
+      if matches(tricolor_load_word(ephemeron + WeakCell.keyOffset)) {
+        if previous == 0 { bucket.pointee = next } else { setKeyLink(of: previous, next) }
         waiting.wrappingSubtract(1, ordering: .relaxed)
         return ephemeron
       }
@@ -146,9 +155,9 @@ struct EphemeronTable: ~Copyable {
     for index in 0..<old.1 {
       var ephemeron = old.0[index]
       while ephemeron != 0 {
-        let next = link(of: ephemeron)
-        let bucket = self.bucket(of: tricolor_load_word(ephemeron))
-        setLink(of: ephemeron, bucket.pointee)
+        let next = keyLink(of: ephemeron)
+        let bucket = self.bucket(of: tricolor_load_word(ephemeron + WeakCell.keyOffset))
+        setKeyLink(of: ephemeron, bucket.pointee)
         bucket.pointee = ephemeron
         ephemeron = next
       }

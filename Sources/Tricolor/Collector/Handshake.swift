@@ -136,9 +136,7 @@ extension MutatorCore {
       state.pointee.barrierMode = BarrierMode.recording | heap.rememberModeInCycle
       if Mutation.blackTooEarly.isOn { blackenOpenRuns() }
     case .roots:
-      if stackPointer != 0 {
-        heap.scanStack(from: stackPointer, to: state.pointee.stackBase)
-      }
+      if stackPointer != 0 { scanThread(from: stackPointer) }
       blackenOpenRuns()
       state.pointee.barrierMode = BarrierMode.deletion | heap.rememberModeInCycle
     case .finish:
@@ -165,14 +163,15 @@ extension MutatorCore {
   }
 
   /// Lets the collector answer for this thread; its stack from `stackPointer` up stays as it is until `unpark`.
-  fileprivate func park(_ stackPointer: UInt) {
+  func park(_ stackPointer: UInt) {
     state.pointee.parkedStack = stackPointer
     suspend(to: MutatorStatus.parked)
   }
 
-  fileprivate func unpark() {
+  func unpark() {
     resume(from: MutatorStatus.parked)
     state.pointee.parkedStack = 0
+    state.pointee.copiedBytes = 0
   }
 
   /// Whether the calling thread, whose mutator this is, is inside `withMutator` and not in a blocking region.

@@ -1,4 +1,5 @@
-// The hold: all mutators stopped at once, for the checks of `GODEBUG` alone. The collector itself never stops the program.
+// The hold: all mutators stopped at once, for the checks of `GODEBUG` and for programs whose stores the collector does not hear of
+// (StoppedCycle.swift). Else the collector never stops the program.
 //
 // It is a handshake whose answer waits. A running mutator stays in its answer, its registers spilled below its frames, until the
 // collector lets it go; one that is parked or outside stays `held` and waits when it wants to go on. Afterwards everything is as
@@ -13,12 +14,15 @@ import Synchronization
 
 extension HeapCore {
   /// Runs `body` while no mutator of this heap runs. Only the collector thread calls this.
-  func holdEverybody(_ body: () -> Void) {
+  ///
+  /// With `done`, `body` has done every mutator's part of that handshake, which counts as posted and answered afterwards.
+  func holdEverybody(asIf done: Handshake? = nil, _ body: () -> Void) {
     LiveHeaps.lock.withLock { _ in
       let before = state.pointee.request.load(ordering: .relaxed)
       shakeHands(.hold)
       body()
-      letGo(backTo: before)
+      let after = state.pointee.request.load(ordering: .relaxed) >> 3 &+ 1
+      letGo(backTo: done.map { after << 3 | $0.rawValue } ?? before)
     }
   }
 

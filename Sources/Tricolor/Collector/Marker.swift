@@ -489,7 +489,7 @@ struct Marker {
     case .fixed: scanFields(of: object, layout)
     case .leaf: break
     case .weak: findWeak(object)
-    case .ephemeron: findEphemeron(object)
+    case .ephemeron: findEphemeron(object, bytes)
     case .custom:
       withUnsafeMutablePointer(to: &self) { marker in
         layout.pointee.trace!(UnsafeRawPointer(bitPattern: object)!, bytes, visitTracedReference, marker)
@@ -507,8 +507,12 @@ struct Marker {
     if target != 0 && !map.isMarked(target) { heap.state.pointee.ephemerons.addWeak(cell) }
   }
 
-  private mutating func findEphemeron(_ ephemeron: UInt) {
-    let key = tricolor_load_word(ephemeron)
+  private mutating func findEphemeron(_ ephemeron: UInt, _ bytes: Int) {
+    if bytes >= WeakCell.chainedBytes {
+      ensureRoom()
+      push(tricolor_load_word(ephemeron + WeakCell.nextOffset))
+    }
+    let key = tricolor_load_word(ephemeron + WeakCell.keyOffset)
     if key == 0 { return }
     if tracesWeak {
       ensureRoom()
@@ -533,9 +537,10 @@ struct Marker {
   }
 
   fileprivate mutating func visit(_ reference: UInt) {
-    guard map.contains(reference) else { return }
+    guard map.owner(of: reference) == UnsafeMutableRawPointer(heap.state), let object = map.conservativeCell(reference)
+    else { return }
     ensureRoom()
-    push(reference)
+    push(object)
   }
 
   /// Gives the older half of a full stack to the pool, for others or for later. Half, so that a stack that moves about the

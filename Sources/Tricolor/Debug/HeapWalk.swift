@@ -35,6 +35,10 @@ extension HeapAudit {
 
   func walk() {
     heap.state.pointee.roots.forEachReference { follow($0, from: .root) }
+    heap.state.pointee.finalizers.forEachReference { follow($0, from: .root) }
+    heap.state.pointee.roots.forEachRange { range in
+      forEachObject(in: range.start, range.end) { object, _ in follow(object, from: .root) }
+    }
     var next = expandAll(from: 0)
     heap.forEachMutator { mutator in
       followStack(of: mutator)
@@ -60,17 +64,29 @@ extension HeapAudit {
     let stack = mutator.state.pointee.parkedStack
     if stack == 0 { return }
     let thread = mutator.state.pointee.threadID
-    for address in stride(from: (stack + 7) & ~7, to: mutator.state.pointee.stackBase & ~7, by: 8) {
-      let word = tricolor_load_word(address)
-      guard map.owner(of: word) == UnsafeMutableRawPointer(heap.state), use(map.block(of: word)).pointee.head != 0,
-        let cell = map.conservativeCell(word)
-      else { continue }
-      if moment == .marked, !map.isMarked(cell) {
-        onStack.insert(cell)
-      } else {
-        reach(cell, from: .stack(thread: thread, word: address))
+    mutator.forEachSearchedRange(from: stack) { start, end in
+      forEachObject(in: start, end) { object, address in
+        if moment == .marked, !map.isMarked(object) {
+          onStack.insert(object)
+        } else {
+          reach(object, from: .stack(thread: thread, word: address))
+        }
       }
     }
+  }
+
+  /// Calls `body` with every object that a word of the range leads to, and the word's address.
+  private func forEachObject(in start: UInt, _ end: UInt, _ body: (_ object: UInt, _ address: UInt) -> Void) {
+    for address in stride(from: (start + 7) & ~7, to: end & ~7, by: 8) {
+      if let object = objectAround(tricolor_load_word(address)) { body(object, address) }
+    }
+  }
+
+  /// The object that a word of the heap leads to, at its start or inside.
+  private func objectAround(_ word: UInt) -> UInt? {
+    guard map.owner(of: word) == UnsafeMutableRawPointer(heap.state), use(map.block(of: word)).pointee.head != 0
+    else { return nil }
+    return map.conservativeCell(word)
   }
 
   // MARK: Objects
@@ -141,8 +157,9 @@ extension HeapAudit {
       }
     case .weak: lookAt(tricolor_load_word(object), from: .object(node: node, offset: 0))
     case .ephemeron:
-      let key = tricolor_load_word(object)
-      lookAt(key, from: .object(node: node, offset: 0))
+      let key = tricolor_load_word(object + WeakCell.keyOffset)
+      lookAt(key, from: .object(node: node, offset: Int(WeakCell.keyOffset)))
+      if bytes >= WeakCell.chainedBytes { followField(node, Int(WeakCell.nextOffset)) }
       if key != 0 { followField(node, Int(WeakCell.valueOffset)) }
     case .custom: followTraced(node, entry, bytes)
     }
@@ -176,8 +193,10 @@ extension HeapAudit {
       { context, reference in
         Unmanaged<HeapAudit>.fromOpaque(context).takeUnretainedValue().traced.append(reference)
       }, Unmanaged.passUnretained(self).toOpaque())
-    // As the marker does, words outside the managed range are passed over: a trace function may report them.
-    for reference in traced where map.contains(reference) { follow(reference, from: .object(node: node, offset: -1)) }
+    // As the marker does, words that lead to no object of the heap are passed over: a trace function may report them.
+    for reference in traced {
+      if let object = objectAround(reference) { follow(object, from: .object(node: node, offset: -1)) }
+    }
   }
 
   // MARK: Counting

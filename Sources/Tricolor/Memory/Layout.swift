@@ -9,7 +9,7 @@ import Synchronization
 /// Visits one reference slot's value: called by a custom trace function for every reference of the object.
 public typealias TraceVisitor = @convention(c) (_ context: UnsafeMutableRawPointer, _ reference: UInt) -> Void
 /// Reports all references of the object at `object` (of `bytes` bytes) to `visit`. Runs on collector threads, concurrently with
-/// the program: it may only read the object, each reference once.
+/// the program: it may only read the object, each reference once. An address inside an object keeps it; any other is ignored.
 public typealias TraceFunction =
   @convention(c) (
     _ object: UnsafeRawPointer, _ bytes: Int, _ visit: TraceVisitor, _ context: UnsafeMutableRawPointer
@@ -173,7 +173,8 @@ enum LayoutTable {
 
   private static func makeEntry(_ kind: Layout.Kind, name: String) throws(LayoutError) -> LayoutEntry {
     switch kind {
-    case .leaf: return entries[1]
+    // Lanes of its own: objects of the built-in leaf layout begin with a count, which the verifier checks.
+    case .leaf: return LayoutEntry(shape: .leaf)
     case .referenceArray: return entries[2]
     case .custom(let trace): return LayoutEntry(shape: .custom, trace: trace)
     case .fixed(let bytes, let references):
@@ -261,4 +262,5 @@ enum LayoutTable {
   }
 
   static var laneCount: Int { registry.withLock { $0.laneCount } }
+  static var count: Int { registry.withLock { $0.count } }
 }

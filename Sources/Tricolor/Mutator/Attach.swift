@@ -40,6 +40,7 @@ extension HeapCore {
     record.pointee.threadID = NativeThread.currentID
     record.pointee.depth = 0
     record.pointee.parkedStack = 0
+    record.pointee.frames = 0
     record.pointee.status.store(MutatorStatus.outside, ordering: .relaxed)
     state.pointee.registryLock.lock()
     adoptMode(mutator)
@@ -92,7 +93,7 @@ extension HeapCore {
   }
 
   /// Takes the record of an ending thread out of the registry and keeps it for the next one.
-  fileprivate func detach(_ mutator: MutatorCore) {
+  func detach(_ mutator: MutatorCore) {
     mutator.resume(from: MutatorStatus.outside)
     state.pointee.registryLock.lock()
     defer { state.pointee.registryLock.unlock() }
@@ -157,6 +158,8 @@ enum ThreadExit {
 
   private static func detachAll() {
     if ForkedChild.isThisProcess { return }
+    // Of heaps entered from C and not left. Before the lock, which another heap's hold may keep while it waits for this thread.
+    ThreadRecords.forEachRecord { $0.leaveForGood() }
     LiveHeaps.lock.withLock { _ in
       while let mutator = ThreadRecords.first {
         ThreadRecords.first = mutator.state.pointee.nextInThread

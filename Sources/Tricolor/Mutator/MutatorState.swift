@@ -2,7 +2,7 @@
 // the heap lives, so that other threads may look at a cursor at any time.
 //
 // The mapping: a header page, the run table (16 bytes a lane), what belongs to each open run, the barrier buffer, the list of
-// open lanes. Only touched pages cost memory; a thread that uses ten layouts touches about six.
+// open lanes, a copied stack. Only touched pages cost memory; a thread that uses ten layouts touches about six.
 
 import CTricolorShims
 import Synchronization
@@ -54,6 +54,8 @@ struct MutatorState: ~Copyable {
   /// Offset 16: nonzero when the slow path of a poll must run.
   let poll = Atomic<UInt32>(0)
   let status = Atomic<UInt32>(MutatorStatus.outside)
+  /// Offset 24: the newest of the thread's frames of handles, 0 for none (Embedding/ThreadRoots.swift).
+  var frames: UInt = 0
   /// The last handshake this mutator answered.
   let answered = Atomic<UInt32>(0)
   var barrierMode = BarrierMode.off
@@ -76,6 +78,8 @@ struct MutatorState: ~Copyable {
   var blocksBeingZeroed: Range<Int> = 0..<0
   /// Stack pointer recorded on parking or in a hold, 0 outside.
   var parkedStack: UInt = 0
+  /// Bytes at `copiedStack` that the thread copied when it parked, 0 outside.
+  var copiedBytes = 0
   var stackBase: UInt = 0
   var threadID: Int32 = 0
   var heap: HeapCore
@@ -93,7 +97,9 @@ struct MutatorCore: Equatable {
   static let bufferOffset = infosOffset + Geometry.mostLanes * MemoryLayout<RunInfo>.stride
   static let bufferCapacity = 512
   static let openOffset = bufferOffset + bufferCapacity * 8
-  static let mappedBytes = openOffset + Geometry.mostLanes * 4
+  static let copyOffset = openOffset + Geometry.mostLanes * 4
+  static let copyCapacity = 16 * 1024
+  static let mappedBytes = copyOffset + copyCapacity
 
   let base: UnsafeMutableRawPointer
 
@@ -109,6 +115,10 @@ struct MutatorCore: Equatable {
   }
   @inline(__always) var openLanes: UnsafeMutablePointer<UInt32> {
     (base + MutatorCore.openOffset).assumingMemoryBound(to: UInt32.self)
+  }
+  /// Registers and innermost frames of a thread that is in a blocking region it entered by a call of its own.
+  @inline(__always) var copiedStack: UnsafeMutablePointer<UInt> {
+    (base + MutatorCore.copyOffset).assumingMemoryBound(to: UInt.self)
   }
   var heap: HeapCore { state.pointee.heap }
 

@@ -19,6 +19,9 @@ struct RootTable: ~Copyable {
   let count = Atomic<Int>(0)
   /// Ranges of the program's own memory that hold references: start and number of words.
   private var globals: [(UnsafeMutablePointer<UInt>, Int)] = []
+  /// Ranges of which any word may refer to an object, at its start or inside (Embedding/ThreadRoots.swift).
+  private var ranges: [RootRange] = []
+  private let plainRanges = Atomic<Int>(0)
 
   /// Adds a range of slots outside the heap, which must stay mapped until it is removed.
   mutating func addGlobals(_ start: UnsafeMutablePointer<UInt>, count: Int) {
@@ -34,6 +37,46 @@ struct RootTable: ~Copyable {
     guard let index = globals.firstIndex(where: { $0.0 == start }) else { return false }
     globals.remove(at: index)
     return true
+  }
+
+  /// Whether there are ranges that the program writes without the barrier. Read without the lock.
+  var hasPlainRanges: Bool { plainRanges.load(ordering: .relaxed) > 0 }
+
+  /// False when a range begins there already.
+  mutating func add(_ range: RootRange) -> Bool {
+    lock.lock()
+    defer { lock.unlock() }
+    if ranges.contains(where: { $0.start == range.start }) { return false }
+    ranges.append(range)
+    if range.isPlain { plainRanges.wrappingAdd(1, ordering: .relaxed) }
+    return true
+  }
+
+  /// Takes out the range that begins at `start`; nil when there is none. The lock is held.
+  mutating func removeRange(at start: UInt) -> RootRange? {
+    guard let index = ranges.firstIndex(where: { $0.start == start }) else { return nil }
+    let range = ranges.remove(at: index)
+    if range.isPlain { plainRanges.wrappingSubtract(1, ordering: .relaxed) }
+    return range
+  }
+
+  /// Whether `slot` is a handle's that is in use. Linear in the number of handles, a step for each thousand.
+  mutating func isHandle(_ slot: UInt) -> Bool {
+    lock.lock()
+    defer { lock.unlock() }
+    var slab = firstSlab
+    while let words = slab {
+      let first = UInt(bitPattern: words + 2)
+      if slot >= first, slot < first + 8 * UInt(words[1]), slot & 7 == 0 { return tricolor_load_word(slot) & 1 == 0 }
+      slab = UnsafeMutablePointer(bitPattern: words[0])
+    }
+    return false
+  }
+
+  mutating func forEachRange(_ body: (RootRange) -> Void) {
+    lock.lock()
+    defer { lock.unlock() }
+    for range in ranges { body(range) }
   }
 
   /// A new slot, holding nothing.
@@ -105,6 +148,8 @@ extension HeapCore {
       if !map.isMarked(reference) { append(reference, to: &chunk) }
     }
     state.pointee.grey.add(chunk)
+    state.pointee.roots.forEachRange { scanStack(from: $0.start, to: $0.end) }
+    state.pointee.finalizers.forEachReference { shade($0) }
   }
 
   /// Frees a handle's slot, from any thread: shades what it held (the deletion half of the barrier, straight into the grey pool).

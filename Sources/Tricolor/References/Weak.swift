@@ -40,8 +40,8 @@ extension Mutator {
   ) throws(OutOfMemory) -> Reference<Ephemeron<Key, Value>> {
     let cell = try allocate(.ephemeron, bytes: WeakCell.ephemeronBytes)
     let words = cell.assumingMemoryBound(to: UInt.self)
-    words[2] = wordOf(value)
-    words[0] = wordOf(key)
+    words[Int(WeakCell.valueOffset) / 8] = wordOf(value)
+    words[Int(WeakCell.keyOffset) / 8] = wordOf(key)
     return Reference(unsafeAddress: cell)
   }
 }
@@ -56,15 +56,15 @@ extension Reference where Target: WeakObject {
 extension Reference where Target: EphemeronObject {
   /// The key, nil once it is dead.
   @inlinable public var key: Reference<Target.Key>? {
-    @inline(__always) get { referenceOf(loadWeak(at: word)) }
+    @inline(__always) get { referenceOf(loadWeak(at: word + WeakCell.keyOffset)) }
   }
 
   /// The value, nil once the key is dead. Setting takes the barrier; after the key's death it has no effect.
   @inlinable public var value: Reference<Target.Value>? {
-    @inline(__always) get { loadWeak(at: word) == 0 ? nil : loadReference(at: word + WeakCell.valueOffset) }
+    @inline(__always) get { loadWeak(at: word + WeakCell.keyOffset) == 0 ? nil : loadReference(at: word + WeakCell.valueOffset) }
     @inline(__always) nonmutating set {
       // A value stored beside a dead key would never be traced, and the next store would record it as if it were alive.
-      if loadWeak(at: word) != 0 { storeReference(wordOf(newValue), at: word + WeakCell.valueOffset) }
+      if loadWeak(at: word + WeakCell.keyOffset) != 0 { storeReference(wordOf(newValue), at: word + WeakCell.valueOffset) }
     }
   }
 }

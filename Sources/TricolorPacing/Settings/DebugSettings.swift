@@ -35,7 +35,7 @@ public struct DebugSettings: Sendable, Equatable {
         throw SettingsError(
           name: name, value: text, allowed: "a comma list of NAME=0 or NAME=1, with NAME one of \(names)")
       }
-      result.set(known, isOn)
+      result[keyPath: path(known)] = isOn
     }
     return result
   }
@@ -46,16 +46,23 @@ public struct DebugSettings: Sendable, Equatable {
     return (known, isOn)
   }
 
-  private mutating func set(_ known: Switch, _ isOn: Bool) {
+  private static func path(_ known: Switch) -> WritableKeyPath<DebugSettings, Bool> {
     switch known {
-    case .gctrace: gcTrace = isOn
-    case .gcpacertrace: gcPacerTrace = isOn
-    case .scavtrace: scavTrace = isOn
-    case .gccheckmark: gcCheckMark = isOn
-    case .gcverify: gcVerify = isOn
-    case .gcstoptheworld: gcStopTheWorld = isOn
-    case .gcstress: gcStress = isOn
-    case .clobberfree: clobberFree = isOn
+    case .gctrace: \.gcTrace
+    case .gcpacertrace: \.gcPacerTrace
+    case .scavtrace: \.scavTrace
+    case .gccheckmark: \.gcCheckMark
+    case .gcverify: \.gcVerify
+    case .gcstoptheworld: \.gcStopTheWorld
+    case .gcstress: \.gcStress
+    case .clobberfree: \.clobberFree
     }
+  }
+}
+
+extension DebugSettings: CustomStringConvertible {
+  /// The switches that are on, as `parse` reads them.
+  public var description: String {
+    Switch.allCases.filter { self[keyPath: DebugSettings.path($0)] }.map { "\($0.rawValue)=1" }.joined(separator: ",")
   }
 }

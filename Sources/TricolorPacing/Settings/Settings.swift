@@ -85,7 +85,7 @@ extension Settings {
     return (settings, errors)
   }
 
-  private mutating func set(_ variable: Variable, to text: String) throws(SettingsError) {
+  mutating func set(_ variable: Variable, to text: String) throws(SettingsError) {
     let name = variable.rawValue
     switch variable {
     case .gcPercent: gcPercent = try GCPercent.parse(text, name: name)
