@@ -40,7 +40,7 @@ static inline uint64_t statistic(tricolor_heap *heap, const char *name) {
 }
 
 // Overwrites the stack that calls before this one have used, so that no reference is left there by chance.
-static inline __attribute__((noinline)) void clear_stack(void) {
+static __attribute__((noinline, unused)) void clear_stack(void) {
   volatile char space[16384];
   for (size_t i = 0; i < sizeof space; i++) space[i] = 0;
 }
