@@ -3,6 +3,7 @@
 # make soak   the store for an hour (DURATION=), threads come and go, limits change: is memory flat at the end?
 # make bench  Tricolor and its peers in turns, with ratios, written to docs/benchmarks.md (BENCH_OPTIONS='--peers go')
 # make bench-quick  the same at small sizes, to see that everything runs; writes nothing
+# make install  the C library (libtricolor.so, libtricolor.a, tricolor.h, tricolor.pc) into PREFIX=/usr/local
 # make sanitize  the tests under AddressSanitizer and ThreadSanitizer, the C under UBSan and valgrind (half an hour)
 # make docs   the library's documentation, in .build/docs; fails when a public symbol has none
 # make examples  the packages in Examples/, as their users would build and run them
@@ -19,10 +20,11 @@ SOURCES = Package.swift Sources Workloads Tests Benchmarks/Micro \
 CGROUP ?= 256MiB
 SOAK_OPTIONS ?=
 BENCH_OPTIONS ?=
+PREFIX ?= /usr/local
 run: DURATION ?= 15s
 soak: DURATION ?= 1h
 
-.PHONY: run test soak bench bench-quick sanitize docs examples format lint set-up build
+.PHONY: run test install soak bench bench-quick sanitize docs examples format lint set-up build
 
 run: build
 	@if $(TRICOLOR) topology --json - | grep -q '"canMakeCgroup" *: *true'; then \
@@ -39,6 +41,10 @@ test: set-up lint
 	@echo "==> debug build of everything, then the tests: each part, the protocol under random programs, real cgroups"
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
+
+install: set-up
+	@echo "==> release build of the C library, then into $(PREFIX)"
+	SWIFT=$(SWIFT) Scripts/c-library.sh $(PREFIX)
 
 soak: set-up
 	@echo "==> release build of the soak, then $(DURATION) of it"

@@ -78,6 +78,8 @@ let package = Package(
       path: "Tests/Fuzz"),
     .testTarget(
       name: "ProtocolTests", dependencies: ["Tricolor", "CTricolorShims", "ShadowPrograms"], path: "Tests/Protocol"),
+    // Compiles and runs C programs against the dynamic library, which is a product and so built with the tests.
+    .testTarget(name: "TricolorCTests", dependencies: ["TricolorPlatform", "TricolorC"], exclude: ["Programs"]),
     .testTarget(
       name: "EtcdStoreTests", dependencies: ["EtcdStore", "Harness", "Tricolor"], resources: [.copy("Fixtures")]),
     .testTarget(

@@ -47,3 +47,33 @@ strip --strip-unneeded "$out/libtricolor.so.$version"
 ln -sf "libtricolor.so.$version" "$out/libtricolor.so.1"
 ln -sf libtricolor.so.1 "$out/libtricolor.so"
 echo "==> $out/libtricolor.so.$version: $(stat -c %s "$out/libtricolor.so.$version") bytes, $out/libtricolor.a: $(stat -c %s "$out/libtricolor.a") bytes"
+
+[ $# -gt 0 ] || exit 0
+prefix=$1
+to=${DESTDIR:-}$prefix
+install -d "$to/lib/pkgconfig" "$to/include/tricolor-gc/gc"
+install -m 755 "$out/libtricolor.so.$version" "$to/lib/"
+ln -sf "libtricolor.so.$version" "$to/lib/libtricolor.so.1"
+ln -sf libtricolor.so.1 "$to/lib/libtricolor.so"
+install -m 644 "$out/libtricolor.a" "$to/lib/"
+install -m 644 Sources/TricolorC/include/tricolor.h "$to/include/"
+install -m 644 Sources/TricolorC/include/tricolor-gc/gc.h "$to/include/tricolor-gc/"
+install -m 644 Sources/TricolorC/include/tricolor-gc/gc/gc.h "$to/include/tricolor-gc/gc/"
+package() { # name, description, further flags, what it requires
+  cat >"$to/lib/pkgconfig/$1.pc" <<END
+prefix=$prefix
+libdir=\${prefix}/lib
+includedir=\${prefix}/include
+
+Name: $1
+Description: $2
+Version: $version
+Requires: $4
+Cflags: $3
+END
+}
+package tricolor "A garbage-collected heap with a concurrent collector and a memory limit" '-I${includedir}' ''
+printf 'Libs: -L${libdir} -ltricolor\nLibs.private: -lnuma -lm -lpthread -ldl\n' >>"$to/lib/pkgconfig/tricolor.pc"
+package tricolor-gc "The interface of the Boehm-Demers-Weiser collector over Tricolor" '-D_GNU_SOURCE -I${includedir}/tricolor-gc' tricolor
+printf 'Libs: -lpthread\n' >>"$to/lib/pkgconfig/tricolor-gc.pc"
+echo "==> installed in $to"

@@ -54,6 +54,7 @@ struct HeapState: ~Copyable {
   var ephemerons = EphemeronTable()
   var cleanups = CleanupTable()
   var finalizers = FinalizerTable()
+  var links = LinkTable()
   var pacing: PacingState
   let overdraft = Overdraft()
   let statistics = StatisticsCounters()
@@ -69,8 +70,9 @@ struct HeapState: ~Copyable {
   /// Which lines are written to standard error (`GODEBUG`), as bits of `Traces`.
   let traces = Atomic<UInt8>(0)
   let verifiesHeap: Bool
-  /// A `StopMode`.
+  /// A `StopMode`, and that of the running cycle, which the collector thread alone looks at.
   let stopMode: Atomic<UInt8>
+  var stopsInCycle = StopMode.never
   /// Whether threads' stacks are searched for references; frames of handles always are.
   let scansStacks = Atomic<Bool>(true)
   let checksMarks: Bool

@@ -3,6 +3,8 @@
 // Every function's body runs in `answer`, throws a `Failure` at the first argument that is wrong, and touches nothing before all have been
 // looked at. The message begins with the function's name, so that a C programmer can find the call.
 
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import Tricolor
 import TricolorInterface
 
@@ -119,7 +121,8 @@ func requireObject(
 ) throws(Failure) -> UInt {
   let object = try require(object, name)
   guard mutator.owns(object) else {
-    throw .argument("\(name)", is: hexadecimal(object), allowed: "it must be the address of an object of the mutator's heap")
+    throw .argument(
+      "\(name)", is: hexadecimal(object), allowed: "it must be the address of an object of the mutator's heap")
   }
   return UInt(bitPattern: object)
 }
@@ -151,7 +154,8 @@ func hexadecimal(_ pointer: UnsafeRawPointer) -> String { "0x" + String(UInt(bit
 public func tricolor_last_error() -> CInt { CInt(EmbeddedReport.lastError) }
 
 private let names: [StaticString] = [
-  "no error", "invalid argument", "call at the wrong time", "out of memory", "refused by the operating system", "not found",
+  "no error", "invalid argument", "call at the wrong time", "out of memory", "refused by the operating system",
+  "not found",
   "the heap is broken",
 ]
 

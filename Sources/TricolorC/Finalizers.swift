@@ -1,5 +1,7 @@
 // Finalizers that are taken from a queue, cleanups that run by themselves, bytes from elsewhere.
 
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import Tricolor
 import TricolorInterface
 
@@ -15,7 +17,8 @@ public func tricolor_finalizer_create(_ mutator: OpaquePointer?) -> UnsafeMutabl
 private func requireFinalizer(_ finalizer: UnsafePointer<tricolor_finalizer>?) throws(Failure) -> UInt {
   let finalizer = UnsafeRawPointer(try require(finalizer, "finalizer"))
   guard EmbeddedMutator.isFinalizer(UInt(bitPattern: finalizer)) else {
-    throw .argument("finalizer", is: hexadecimal(finalizer), allowed: "it must be one that tricolor_finalizer_create made")
+    throw .argument(
+      "finalizer", is: hexadecimal(finalizer), allowed: "it must be one that tricolor_finalizer_create made")
   }
   return UInt(bitPattern: finalizer)
 }
@@ -25,15 +28,30 @@ public func tricolor_finalizer_attach(
   _ mutator: OpaquePointer?, _ finalizer: UnsafeMutablePointer<tricolor_finalizer>?, _ priority: UInt32,
   _ object: UnsafeRawPointer?, _ closure: UnsafeRawPointer?
 ) -> CInt {
-  answer { () throws(Failure) in
-    let mutator = try requireMutator(mutator)
-    let finalizer = try requireFinalizer(finalizer)
-    let object = try requireObject(object, "object", of: mutator)
-    let closure = try requireObjectOrNull(closure, "closure", of: mutator)
-    guard mutator.attach(finalizer: finalizer, priority: priority, object: object, closure: closure) else {
-      throw .state("the finalizer is attached or queued already")
-    }
-  }
+  answer { () throws(Failure) in try attach(mutator, finalizer, priority, isOrdered: false, object, closure) }
+}
+
+@c @implementation
+public func tricolor_finalizer_attach_ordered(
+  _ mutator: OpaquePointer?, _ finalizer: UnsafeMutablePointer<tricolor_finalizer>?, _ priority: UInt32,
+  _ object: UnsafeRawPointer?, _ closure: UnsafeRawPointer?
+) -> CInt {
+  answer { () throws(Failure) in try attach(mutator, finalizer, priority, isOrdered: true, object, closure) }
+}
+
+private func attach(
+  _ mutator: OpaquePointer?, _ finalizer: UnsafeMutablePointer<tricolor_finalizer>?, _ priority: UInt32,
+  isOrdered: Bool,
+  _ object: UnsafeRawPointer?, _ closure: UnsafeRawPointer?
+) throws(Failure) {
+  let mutator = try requireMutator(mutator)
+  let finalizer = try requireFinalizer(finalizer)
+  let object = try requireObject(object, "object", of: mutator)
+  let closure = try requireObjectOrNull(closure, "closure", of: mutator)
+  guard
+    mutator.attach(
+      finalizer: finalizer, priority: priority, isOrdered: isOrdered, object: object, closure: closure)
+  else { throw .state("the finalizer is attached or queued already") }
 }
 
 @c @implementation
@@ -105,7 +123,8 @@ public func tricolor_external_bytes_add(
     let mutator = try requireMutator(mutator)
     let object = try requireObject(object, "object", of: mutator)
     guard bytes >= 0 && bytes <= EmbeddedMutator.mostBytes else {
-      throw .argument("bytes", is: "\(UInt(bitPattern: bytes))", allowed: "it must be at most \(EmbeddedMutator.mostBytes)")
+      throw .argument(
+        "bytes", is: "\(UInt(bitPattern: bytes))", allowed: "it must be at most \(EmbeddedMutator.mostBytes)")
     }
     mutator.addExternalBytes(bytes, to: object)
   }

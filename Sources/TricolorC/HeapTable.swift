@@ -79,7 +79,8 @@ enum HeapTable {
   static func heap(_ handle: OpaquePointer?) throws(Failure) -> EmbeddedHeap {
     let handle = UnsafeRawPointer(try require(handle, "heap"))
     guard let heap = heaps.withLock({ $0[UInt(bitPattern: handle)] }) else {
-      throw .argument("heap", is: hexadecimal(handle), allowed: "it must be one that tricolor_heap_create made and nobody destroyed")
+      throw .argument(
+        "heap", is: hexadecimal(handle), allowed: "it must be one that tricolor_heap_create made and nobody destroyed")
     }
     return heap
   }
@@ -89,5 +90,7 @@ enum HeapTable {
     heaps.withLock { $0.values.first { $0.heap === heap }! }.callbacks
   }
 
-  static func remove(_ handle: OpaquePointer) { heaps.withLock { $0[UInt(bitPattern: UnsafeRawPointer(handle))] = nil } }
+  static func remove(_ handle: OpaquePointer) {
+    heaps.withLock { $0[UInt(bitPattern: UnsafeRawPointer(handle))] = nil }
+  }
 }

@@ -1,5 +1,7 @@
 // Making, configuring, collecting and examining heaps.
 
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import Tricolor
 import TricolorInterface
 import TricolorPacing
@@ -34,12 +36,16 @@ private struct HeapOptions {
     guard let options else { return }
     let size = options.pointee.size
     guard size == MemoryLayout<tricolor_options>.size else {
-      throw .argument("options->size", is: "\(size)", allowed: "it must be sizeof(tricolor_options), \(MemoryLayout<tricolor_options>.size)")
+      throw .argument(
+        "options->size", is: "\(size)",
+        allowed: "it must be sizeof(tricolor_options), \(MemoryLayout<tricolor_options>.size)")
     }
     switch options.pointee.stacks {
     case TRICOLOR_STACKS_CONSERVATIVE: break
     case TRICOLOR_STACKS_PRECISE: searchesStacks = false
-    default: throw .argument("options->stacks", is: "\(options.pointee.stacks.rawValue)", allowed: "it must be one of tricolor_stacks")
+    default:
+      throw .argument(
+        "options->stacks", is: "\(options.pointee.stacks.rawValue)", allowed: "it must be one of tricolor_stacks")
     }
     stop = try stopMode(options.pointee.stop, "options->stop")
     if let text = options.pointee.settings { try read(requireText(text, "options->settings")) }
@@ -91,7 +97,8 @@ public func tricolor_setting_set(
       try configuration.settings.set(name, to: value)
       heap.configuration = configuration
     } catch {
-      throw .argument(error.name == "setting" ? "name" : "value", is: "\"\(error.value)\"", allowed: "use \(error.allowed)")
+      throw .argument(
+        error.name == "setting" ? "name" : "value", is: "\"\(error.value)\"", allowed: "use \(error.allowed)")
     }
   }
 }
@@ -124,8 +131,8 @@ public func tricolor_setting_get(
 @c @implementation
 public func tricolor_stop_set(_ heap: OpaquePointer?, _ stop: tricolor_stop) -> CInt {
   answer { () throws(Failure) in
-    let heap = try HeapTable.heap(heap).heap
-    heap.setStopMode(try stopMode(stop, "stop"))
+    let waiting = try quiet(heap)
+    waiting.setStopMode(try stopMode(stop, "stop"))
   }
 }
 
@@ -154,6 +161,8 @@ public func tricolor_verify(_ heap: OpaquePointer?) -> CInt {
 private func quiet(_ handle: OpaquePointer?) throws(Failure) -> Heap {
   let heap = try HeapTable.heap(handle)
   if Heap.isForked { throw .state(forkMessage) }
-  if heap.callbacks.isRunningHere { throw .state("called by a callback of the heap, which the collector would wait for") }
+  if heap.callbacks.isRunningHere {
+    throw .state("called by a callback of the heap, which the collector would wait for")
+  }
   return heap.heap
 }

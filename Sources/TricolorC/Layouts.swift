@@ -1,5 +1,7 @@
 // Layouts and allocation: the parts that tricolor.h does not have inline.
 
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import Tricolor
 import TricolorInterface
 
@@ -72,7 +74,8 @@ private func fill(
   let name = try requireText(name, "name")
   do throws(LayoutError) {
     let made = try make(name)
-    place.pointee = tricolor_layout(index: made.index, bytes: made.bytes, run: made.run, kind: made.kind, lanes: made.lanes)
+    place.pointee = tricolor_layout(
+      index: made.index, bytes: made.bytes, run: made.run, kind: made.kind, lanes: made.lanes)
   } catch {
     throw .argument("layout \"\(error.name)\"", is: "refused", allowed: error.reason)
   }
@@ -81,7 +84,8 @@ private func fill(
 /// Offsets of references within `bytes` bytes.
 private func read(_ offsets: UnsafePointer<Int>?, _ count: Int, in bytes: Int) throws(Failure) -> [Int] {
   guard count >= 0 && count <= bytes / 8 else {
-    throw .argument("count", is: "\(UInt(bitPattern: count))", allowed: "\(bytes) bytes have room for \(bytes / 8) references")
+    throw .argument(
+      "count", is: "\(UInt(bitPattern: count))", allowed: "\(bytes) bytes have room for \(bytes / 8) references")
   }
   if count == 0 { return [] }
   return Array(UnsafeBufferPointer(start: try require(offsets, "offsets"), count: count))
@@ -89,7 +93,8 @@ private func read(_ offsets: UnsafePointer<Int>?, _ count: Int, in bytes: Int) t
 
 private func requireSize(_ size: Int, _ name: StaticString, from least: Int) throws(Failure) -> Int {
   guard size >= least && size <= EmbeddedMutator.mostBytes else {
-    throw .argument("\(name)", is: "\(UInt(bitPattern: size))", allowed: "it must be from \(least) to \(EmbeddedMutator.mostBytes)")
+    throw .argument(
+      "\(name)", is: "\(UInt(bitPattern: size))", allowed: "it must be from \(least) to \(EmbeddedMutator.mostBytes)")
   }
   return size
 }
@@ -144,7 +149,9 @@ public func tricolor_allocate_conservative(_ mutator: OpaquePointer?, _ bytes: I
   answer { () throws(Failure) in
     let mutator = try requireMutator(mutator)
     let bytes = try requireSize(bytes, "bytes", from: 0)
-    guard let layout = conservativeLayout else { throw .system("there is no room for the layout of conservative objects") }
+    guard let layout = conservativeLayout else {
+      throw .system("there is no room for the layout of conservative objects")
+    }
     return try mutator.object(layout: layout, bytes: bytes)
   }
 }
@@ -202,4 +209,9 @@ public func tricolor_object_bytes(_ object: UnsafeRawPointer?) -> Int {
 @c @implementation
 public func tricolor_object_base(_ address: UnsafeRawPointer?) -> UnsafeMutableRawPointer? {
   EmbeddedObject.start(around: UInt(bitPattern: address)).flatMap { UnsafeMutableRawPointer(bitPattern: $0) }
+}
+
+@c @implementation
+public func tricolor_object_is_leaf(_ object: UnsafeRawPointer?) -> CInt {
+  EmbeddedObject.isLeaf(at: UInt(bitPattern: object)) == true ? 1 : 0
 }

@@ -1,5 +1,7 @@
 // Events, memory pressure, statistics by name.
 
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import Tricolor
 import TricolorInterface
 import TricolorPacing
@@ -12,7 +14,9 @@ public func tricolor_listener_set(
 ) -> CInt {
   answer { () throws(Failure) in
     let heap = try HeapTable.heap(heap)
-    if heap.callbacks.isRunningHere { throw .state("called by a callback of the heap, which the listener's end would wait for") }
+    if heap.callbacks.isRunningHere {
+      throw .state("called by a callback of the heap, which the listener's end would wait for")
+    }
     // Held while the listener runs: once it is replaced here, no call of it begins.
     heap.callbacks.listener.withLock { $0 = listener.map { Callback(function: $0, data: data) } }
     if listener == nil { return heap.heap.onEvent(nil) }
@@ -67,7 +71,8 @@ extension Callbacks {
       case .critical: TRICOLOR_PRESSURE_CRITICAL
       }
     var pressure = tricolor_pressure(
-      level: level, limit_bytes: event.limitBytes.map { UInt64($0) } ?? .max, resident_bytes: UInt64(event.residentBytes),
+      level: level, limit_bytes: event.limitBytes.map { UInt64($0) } ?? .max,
+      resident_bytes: UInt64(event.residentBytes),
       live_bytes: UInt64(event.liveBytes), foreign_bytes: UInt64(event.foreignBytes))
     run { callback.function(&pressure, callback.data) }
   }

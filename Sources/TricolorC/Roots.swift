@@ -1,5 +1,7 @@
 // Root handles and root ranges.
 
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import Tricolor
 import TricolorInterface
 
@@ -44,11 +46,14 @@ public func tricolor_roots_add(
     let heap = try HeapTable.heap(heap).heap
     let start = try requireSlot(start, "start")
     guard bytes > 0 && bytes & 7 == 0 && start &+ UInt(bytes) > start else {
-      throw .argument("bytes", is: "\(UInt(bitPattern: bytes))", allowed: "it must be a multiple of 8 above 0, and the range must end")
+      throw .argument(
+        "bytes", is: "\(UInt(bitPattern: bytes))", allowed: "it must be a multiple of 8 above 0, and the range must end"
+      )
     }
     guard kind == TRICOLOR_ROOTS_STORED || kind == TRICOLOR_ROOTS_PLAIN else {
       throw .argument("kind", is: "\(kind.rawValue)", allowed: "it must be one of tricolor_roots")
     }
+    // May wait for the end of a cycle.
     guard heap.addRange(start: start, bytes: bytes, isPlain: kind == TRICOLOR_ROOTS_PLAIN) else {
       throw .state("a root range begins at 0x\(String(start, radix: 16)) already")
     }

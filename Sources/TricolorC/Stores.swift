@@ -3,6 +3,8 @@
 // Whether a slot lies in an object or a root range is not asked: that would cost more than the barrier. A slot elsewhere is recorded all
 // the same, which is harmless.
 
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import Tricolor
 import TricolorInterface
 
@@ -30,7 +32,8 @@ public func tricolor_copy(_ to: UnsafeMutableRawPointer?, _ from: UnsafeRawPoint
     let target = try requireSlot(to, "to")
     let source = try requireSlot(from, "from")
     guard bytes >= 0 && bytes & 7 == 0 else {
-      throw .argument("bytes", is: "\(UInt(bitPattern: bytes))", allowed: "it must be a multiple of 8, and at most \(Int.max)")
+      throw .argument(
+        "bytes", is: "\(UInt(bitPattern: bytes))", allowed: "it must be a multiple of 8, and at most \(Int.max)")
     }
     EmbeddedStore.copy(to: target, from: source, words: bytes >> 3)
   }
@@ -44,7 +47,9 @@ public func tricolor_stored(_ object: UnsafeRawPointer?) -> CInt {
       throw .argument("object", is: hexadecimal(object), allowed: "it must be the address of an object of a heap")
     }
     guard EmbeddedStore.mayNoteLate(object: UInt(bitPattern: object)) else {
-      throw .state("the object's heap never stops the program; announce stores before they are made, or make the heap with a stop mode")
+      throw .state(
+        "the object's heap never stops the program; announce stores before they are made, or make the heap with a stop mode"
+      )
     }
     EmbeddedStore.noteStored(object: UInt(bitPattern: object))
   }

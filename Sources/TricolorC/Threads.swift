@@ -1,5 +1,7 @@
 // Attaching, detaching, blocking regions, safepoints, frames of handles.
 
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import Tricolor
 import TricolorInterface
 
@@ -79,6 +81,13 @@ private func requireAttached(_ mutator: OpaquePointer?) throws(Failure) -> Embed
   } catch {
     throw refusal(error, address)
   }
+}
+
+@c @implementation
+public func tricolor_thread_is_blocking(_ mutator: OpaquePointer?) -> CInt {
+  var isBlocking = false
+  _ = answer { () throws(Failure) in isBlocking = try requireAttached(mutator).isBlocking }
+  return isBlocking ? 1 : 0
 }
 
 @c @implementation

@@ -1,4 +1,6 @@
-// Weak references, and ephemerons with their chains.
+// Weak references, disappearing links, and ephemerons with their chains.
+
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
 
 import Tricolor
 import TricolorInterface
@@ -49,7 +51,8 @@ public func tricolor_ephemeron_create(
 private func requireEphemeron(_ ephemeron: UnsafePointer<tricolor_ephemeron>?) throws(Failure) -> UInt {
   let ephemeron = UnsafeRawPointer(try require(ephemeron, "ephemeron"))
   guard EmbeddedEphemeron.isOne(UInt(bitPattern: ephemeron)) else {
-    throw .argument("ephemeron", is: hexadecimal(ephemeron), allowed: "it must be one that tricolor_ephemeron_create made")
+    throw .argument(
+      "ephemeron", is: hexadecimal(ephemeron), allowed: "it must be one that tricolor_ephemeron_create made")
   }
   return UInt(bitPattern: ephemeron)
 }
@@ -75,7 +78,8 @@ public func tricolor_ephemeron_set_value(
   answer { () throws(Failure) in
     let ephemeron = try requireEphemeron(ephemeron)
     if let value, EmbeddedObject.bytes(at: UInt(bitPattern: value)) == nil {
-      throw .argument("value", is: hexadecimal(value), allowed: "it must be the address of an object of a heap, or NULL")
+      throw .argument(
+        "value", is: hexadecimal(value), allowed: "it must be the address of an object of a heap, or NULL")
     }
     EmbeddedEphemeron.setValue(ephemeron, UInt(bitPattern: value))
   }
@@ -113,5 +117,26 @@ public func tricolor_ephemeron_next(
 ) -> UnsafeMutablePointer<tricolor_ephemeron>? {
   answer { () throws(Failure) in
     UnsafeMutablePointer(bitPattern: EmbeddedEphemeron.next(try requireEphemeron(ephemeron)))
+  }
+}
+
+@c @implementation
+public func tricolor_link_add(
+  _ mutator: OpaquePointer?, _ link: UnsafeMutableRawPointer?, _ object: UnsafeRawPointer?, _ isLong: CInt
+) -> CInt {
+  answer { () throws(Failure) in
+    let mutator = try requireMutator(mutator)
+    let link = try requireSlot(link, "link")
+    let object = try requireObject(object, "object", of: mutator)
+    guard mutator.addLink(link, object: object, isLong: isLong != 0) else { throw .state("the word is a link already") }
+  }
+}
+
+@c @implementation
+public func tricolor_link_remove(_ heap: OpaquePointer?, _ link: UnsafeMutableRawPointer?) -> CInt {
+  answer { () throws(Failure) in
+    let heap = try HeapTable.heap(heap).heap
+    let link = try requireSlot(link, "link")
+    if !heap.removeLink(link) { throw .notFound(nil) }
   }
 }

@@ -85,9 +85,12 @@ extension HeapCore {
     finishSweep()
     let remembers = state.pointee.pacing.generations.remembers
     let remembered = state.pointee.remembers.exchange(remembers, ordering: .relaxed)
+    let number = state.pointee.cycle.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
+    state.pointee.stopsInCycle = stopMode
     var record = CycleRecord(
-      number: state.pointee.cycle.wrappingAdd(1, ordering: .relaxed).newValue, cause: cause,
-      isYoung: mayBeYoung && state.pointee.pacing.nextIsYoung && stopMode != .always, remembered: remembers)
+      number: number, cause: cause,
+      isYoung: mayBeYoung && state.pointee.pacing.nextIsYoung && state.pointee.stopsInCycle != .always,
+      remembered: remembers)
     beginMarking(&record)
     if remembers || remembered { visitCards(&record) }
     if phase == .marking { markUntilQuiet(&record) }
@@ -107,6 +110,7 @@ extension HeapCore {
   private func beginMarking(_ record: inout CycleRecord) {
     record.begin(self)
     state.pointee.grey.looksUpKeys = false
+    state.pointee.finalizers.beginCycle()
     state.pointee.grey.prepare(chunks: 2 + 2 * state.pointee.mutatorCount.load(ordering: .relaxed))
     state.pointee.pacing.startCycle(self, isYoung: record.isYoung)
     state.pointee.phase.store(Phase.arming.rawValue, ordering: .sequentiallyConsistent)
@@ -114,7 +118,7 @@ extension HeapCore {
     if !Mutation.noSettle.isOn { shakeHands(.settle) }
     if record.isYoung && !Mutation.oldMarkedAfterRoots.isOn { markOld() }
     state.pointee.phase.store(Phase.rootScanning.rawValue, ordering: .sequentiallyConsistent)
-    if stopMode != .never { return beginMarkingHeld(&record) }
+    if state.pointee.stopsInCycle != .never { return beginMarkingHeld(&record) }
     shakeHands(.roots)
     if record.isYoung && Mutation.oldMarkedAfterRoots.isOn { markOld() }
     scanRoots()
@@ -134,7 +138,7 @@ extension HeapCore {
 
   /// Steps 4 and 5: drain the grey set, and stop after a quiet round (I6).
   private func markUntilQuiet(_ record: inout CycleRecord) {
-    if stopMode != .never { return markUntilHeld(&record) }
+    if state.pointee.stopsInCycle != .never { return markUntilHeld(&record) }
     markInRounds(&record, ask: { shakeHands(.finish) }, isOver: { endIfQuiet() })
   }
 

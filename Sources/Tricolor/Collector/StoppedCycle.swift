@@ -23,15 +23,25 @@ package enum StopMode: UInt8, Sendable {
 }
 
 extension HeapCore {
-  /// How this heap's cycles stop the program. Changes take effect with the next cycle.
+  /// How this heap's cycles stop the program, from the next one on.
   var stopMode: StopMode {
-    let mode = StopMode(rawValue: state.pointee.stopMode.load(ordering: .relaxed)) ?? .never
-    return mode == .never && state.pointee.roots.hasPlainRanges ? .briefly : mode
+    let mode = StopMode(rawValue: state.pointee.stopMode.load(ordering: .sequentiallyConsistent)) ?? .never
+    return mode == .never && (state.pointee.roots.hasPlainRanges || state.pointee.links.isUsed) ? .briefly : mode
+  }
+
+  /// Waits for the end of a cycle that may have begun with another mode: it counts its number before it looks at the mode.
+  func awaitStopMode() {
+    let begun = state.pointee.cycle.load(ordering: .sequentiallyConsistent)
+    while state.pointee.cyclesDone.load(ordering: .acquiring) < begun {
+      let seen = state.pointee.cycleEnded.current()
+      if state.pointee.cyclesDone.load(ordering: .acquiring) >= begun { return }
+      _ = state.pointee.cycleEnded.wait(past: seen, timeoutNanoseconds: 100_000_000)
+    }
   }
 
   /// Step 3 in a hold, and in `always` the marking too.
   func beginMarkingHeld(_ record: inout CycleRecord) {
-    let marksHere = stopMode == .always
+    let marksHere = state.pointee.stopsInCycle == .always
     holdEverybody(asIf: .roots) {
       forEachMutator { $0.perform(.roots, stackPointer: $0.state.pointee.parkedStack) }
       scanRoots()
@@ -55,5 +65,6 @@ extension HeapCore {
   /// Steps 4 and 5 with everybody held.
   private func markHeld(_ record: inout CycleRecord) {
     markInRounds(&record, ask: { forEachMutator { $0.flushBuffer() } }, isOver: { endIfQuiet() })
+    state.pointee.links.clear(long: true)
   }
 }

@@ -53,7 +53,9 @@ package struct EmbeddedLayout {
 
   /// The kind of the layout a program keeps as `index` and `kind`; nil when there is none such.
   package static func kind(index: UInt32, kind: UInt32) -> Kind? {
-    guard index > LayoutTable.lastBuiltIn, index < LayoutTable.count, let kind = Kind(rawValue: kind) else { return nil }
+    guard index > LayoutTable.lastBuiltIn, index < LayoutTable.count, let kind = Kind(rawValue: kind) else {
+      return nil
+    }
     let shape = LayoutTable.entries[Int(index)].shape
     switch (kind, shape) {
     case (.fixed, .fixed), (.leaf, .leaf), (.references, .references), (.elements, .elements), (.custom, .custom):
@@ -129,6 +131,12 @@ extension EmbeddedMutator {
 package enum EmbeddedObject {
   /// The start of the cell that `address` lies in; nil outside every heap. Right for addresses in objects that are alive.
   package static func start(around address: UInt) -> UInt? { addressMap.cellStart(address) }
+
+  /// Whether the object that begins at `address` has no references; nil when none begins there.
+  package static func isLeaf(at address: UInt) -> Bool? {
+    guard addressMap.cellStart(address) == address else { return nil }
+    return ScanWord.isLeaf(addressMap.scanWords[addressMap.block(of: address)])
+  }
 
   /// Keeps an object alive up to this point.
   @inline(__always) package static func keep(_ object: UInt) { tricolor_keep(object) }

@@ -145,8 +145,11 @@ extension Heap {
   /// Whether threads' stacks are searched. Before the first thread enters.
   package func searchStacks(_ isOn: Bool) { core.state.pointee.scansStacks.store(isOn, ordering: .relaxed) }
 
-  /// When cycles stop the program, from the next one on.
-  package func setStopMode(_ mode: StopMode) { core.state.pointee.stopMode.store(mode.rawValue, ordering: .relaxed) }
+  /// When cycles stop the program. Waits for the end of a cycle that has begun.
+  package func setStopMode(_ mode: StopMode) {
+    core.state.pointee.stopMode.store(mode.rawValue, ordering: .sequentiallyConsistent)
+    ThreadRecords.whileParked { core.awaitStopMode() }
+  }
   package var stopMode: StopMode { core.stopMode }
 
   /// Whether this process is a fork of one that had heaps.

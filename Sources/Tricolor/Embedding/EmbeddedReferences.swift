@@ -36,7 +36,12 @@ extension Heap {
 
   /// Makes a range roots, whose words may lead to any place in an object; false when one begins there already.
   package func addRange(start: UInt, bytes: Int, isPlain: Bool) -> Bool {
-    core.state.pointee.roots.add(RootRange(start: start, end: start + UInt(bytes), isPlain: isPlain))
+    let before = core.stopMode
+    guard core.state.pointee.roots.add(RootRange(start: start, end: start + UInt(bytes), isPlain: isPlain)) else {
+      return false
+    }
+    if core.stopMode != before { ThreadRecords.whileParked { core.awaitStopMode() } }
+    return true
   }
 
   /// False when no range begins at `start`.
@@ -158,11 +163,14 @@ extension EmbeddedMutator {
   }
 
   /// Attaches a finalizer; false when it is attached or queued.
-  package func attach(finalizer: UInt, priority: UInt32, object: UInt, closure: UInt) -> Bool {
+  package func attach(
+    finalizer: UInt, priority: UInt32, isOrdered: Bool, object: UInt, closure: UInt
+  ) -> Bool {
     guard FinalizerTable.claim(finalizer) else { return false }
     EmbeddedStore.store(0, at: finalizer + FinalizerTable.objectOffset)
     EmbeddedStore.store(closure, at: finalizer + FinalizerTable.closureOffset)
-    core.heap.state.pointee.finalizers.attach(.init(cell: finalizer, object: object, priority: priority))
+    core.heap.state.pointee.finalizers.attach(
+      .init(cell: finalizer, object: object, priority: priority, isOrdered: isOrdered))
     core.heap.shadeIfMarking(finalizer)
     tricolor_keep(object)
     return true
@@ -186,12 +194,33 @@ extension EmbeddedMutator {
   }
 
   package static func object(ofFinalizer cell: UInt) -> UInt { tricolor_load_word(cell + FinalizerTable.objectOffset) }
-  package static func closure(ofFinalizer cell: UInt) -> UInt { tricolor_load_word(cell + FinalizerTable.closureOffset) }
+  package static func closure(ofFinalizer cell: UInt) -> UInt {
+    tricolor_load_word(cell + FinalizerTable.closureOffset)
+  }
 }
 
 extension Heap {
   /// Finalizers that wait to be taken.
   package var queuedFinalizers: Int { core.state.pointee.finalizers.ready.load(ordering: .relaxed) }
+}
+
+// MARK: Disappearing links
+
+extension EmbeddedMutator {
+  /// False when the word at `place` is a link already.
+  package func addLink(_ place: UInt, object: UInt, isLong: Bool) -> Bool {
+    let heap = core.heap
+    let before = heap.stopMode
+    guard heap.state.pointee.links.add(place, .init(object: object, isLong: isLong)) else { return false }
+    if heap.stopMode != before { ThreadRecords.whileParked { heap.awaitStopMode() } }
+    tricolor_keep(object)
+    return true
+  }
+}
+
+extension Heap {
+  /// False when the word at `place` is no link.
+  package func removeLink(_ place: UInt) -> Bool { core.state.pointee.links.remove(place) }
 }
 
 // MARK: Cleanups and external bytes

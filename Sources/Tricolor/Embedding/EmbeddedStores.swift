@@ -36,7 +36,9 @@ package enum EmbeddedStore {
     if to <= from {
       for word in 0..<UInt(words) { tricolor_store_word(to + 8 * word, tricolor_load_word(from + 8 * word)) }
     } else {
-      for word in (0..<UInt(words)).reversed() { tricolor_store_word(to + 8 * word, tricolor_load_word(from + 8 * word)) }
+      for word in (0..<UInt(words)).reversed() {
+        tricolor_store_word(to + 8 * word, tricolor_load_word(from + 8 * word))
+      }
     }
   }
 

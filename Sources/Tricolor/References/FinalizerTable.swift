@@ -3,9 +3,10 @@
 // A finalizer is a cell (word of the program's, object, closure, whether it is in this table) of an ordinary layout. While it is attached the object is not in the
 // cell but in this table, which keeps cell and closure alive and the object not. When marking would end, the objects that are unmarked
 // are looked for: of the lowest priority that has any, all are marked, put into their cells, and these queued; then marking goes on.
-// So an object that another finalizer's object refers to is marked by then if that one's priority is lower, and waits for its turn. Queued cells
-// are roots until they are taken. Weak references and ephemerons see an object that was brought back as alive.
-// After Dybvig, Bruggeman and Eby, "Guardians in a generation-based garbage collector" (PLDI 1993).
+// So an object that another finalizer's object refers to is marked by then if that one's priority is lower, and waits for its turn. Before any of
+// that, once in a cycle, what the objects of ordered finalizers refer to is marked, and not they themselves: those that are
+// still unmarked then are referred to by no other one. Queued cells are roots until they are taken. Weak references and ephemerons see an object that was brought back as alive.
+// Priorities after Dybvig, Bruggeman and Eby, "Guardians in a generation-based garbage collector" (PLDI 1993); order after Boehm's collector.
 //
 // Cost: a look at one mark bit for each attached finalizer whenever marking would end. A finalizer of an old object is found by a full cycle.
 //
@@ -21,6 +22,8 @@ struct FinalizerTable: ~Copyable {
     var cell: UInt
     var object: UInt
     var priority: UInt32
+    /// Whether the finalizer waits for those of all objects that refer to this one.
+    var isOrdered = false
   }
 
   /// The words of a cell.
@@ -36,6 +39,8 @@ struct FinalizerTable: ~Copyable {
   /// Cells in the order they are to be taken in, from `firstQueued` on.
   private var queue: [UInt] = []
   private var firstQueued = 0
+  /// Whether what ordered objects refer to has been marked in this cycle.
+  private var isOrderKept = false
 
   /// Makes the caller the one who attaches a cell; false when it is attached or queued.
   static func claim(_ cell: UInt) -> Bool { tricolor_replace_word(cell + stateOffset, 0, 1) }
@@ -74,6 +79,28 @@ struct FinalizerTable: ~Copyable {
     return cell
   }
 
+  /// A cycle begins.
+  mutating func beginCycle() {
+    lock.lock()
+    isOrderKept = false
+    lock.unlock()
+  }
+
+  /// Calls `scan` with every unmarked object of an ordered finalizer, the first time in a cycle; whether there were any.
+  mutating func keepOrder(_ scan: (UInt) -> Void) -> Bool {
+    lock.lock()
+    defer { lock.unlock() }
+    if isOrderKept { return false }
+    isOrderKept = true
+    let map = addressMap
+    var found = false
+    for entry in attached where entry.isOrdered && !map.isMarked(entry.object) {
+      scan(entry.object)
+      found = true
+    }
+    return found
+  }
+
   /// Queues those of the lowest priority whose objects are unmarked, calling `shade` with each object; whether there were any.
   mutating func queueUnmarked(_ shade: (UInt) -> Void) -> Bool {
     lock.lock()
@@ -110,7 +137,20 @@ struct FinalizerTable: ~Copyable {
 extension HeapCore {
   /// At the end of marking, under the lock that it ends under: whether finalizers were queued, whose objects are grey now.
   func queueFinalizers() -> Bool {
-    state.pointee.finalizers.queueUnmarked { shade($0) }
+    state.pointee.links.clear(long: false)
+    if state.pointee.finalizers.keepOrder({ scanUnmarked($0) }) { return true }
+    return state.pointee.finalizers.queueUnmarked { shade($0) }
+  }
+
+  /// Makes what an unmarked object refers to grey, and not the object.
+  private func scanUnmarked(_ object: UInt) {
+    guard let chunk = state.pointee.grey.enterEmpty() else {
+      // Without memory it lives: nothing is finalized out of order.
+      return shade(object)
+    }
+    var marker = Marker(self, holding: chunk)
+    marker.rescan(object, card: object..<object + UInt(addressMap.head(of: object).pointee.cellBytes), again: false)
+    marker.leave()
   }
 
   /// Makes a reference that a table outside the heap is about to keep, or to give up, grey if it must be: from any mutator.

@@ -40,7 +40,7 @@ struct RootTable: ~Copyable {
   }
 
   /// Whether there are ranges that the program writes without the barrier. Read without the lock.
-  var hasPlainRanges: Bool { plainRanges.load(ordering: .relaxed) > 0 }
+  var hasPlainRanges: Bool { plainRanges.load(ordering: .sequentiallyConsistent) > 0 }
 
   /// False when a range begins there already.
   mutating func add(_ range: RootRange) -> Bool {
@@ -48,7 +48,7 @@ struct RootTable: ~Copyable {
     defer { lock.unlock() }
     if ranges.contains(where: { $0.start == range.start }) { return false }
     ranges.append(range)
-    if range.isPlain { plainRanges.wrappingAdd(1, ordering: .relaxed) }
+    if range.isPlain { plainRanges.wrappingAdd(1, ordering: .sequentiallyConsistent) }
     return true
   }
 

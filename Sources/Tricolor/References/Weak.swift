@@ -61,10 +61,14 @@ extension Reference where Target: EphemeronObject {
 
   /// The value, nil once the key is dead. Setting takes the barrier; after the key's death it has no effect.
   @inlinable public var value: Reference<Target.Value>? {
-    @inline(__always) get { loadWeak(at: word + WeakCell.keyOffset) == 0 ? nil : loadReference(at: word + WeakCell.valueOffset) }
+    @inline(__always) get {
+      loadWeak(at: word + WeakCell.keyOffset) == 0 ? nil : loadReference(at: word + WeakCell.valueOffset)
+    }
     @inline(__always) nonmutating set {
       // A value stored beside a dead key would never be traced, and the next store would record it as if it were alive.
-      if loadWeak(at: word + WeakCell.keyOffset) != 0 { storeReference(wordOf(newValue), at: word + WeakCell.valueOffset) }
+      if loadWeak(at: word + WeakCell.keyOffset) != 0 {
+        storeReference(wordOf(newValue), at: word + WeakCell.valueOffset)
+      }
     }
   }
 }

@@ -134,7 +134,7 @@ int tricolor_setting_set(
 int tricolor_setting_get(
     tricolor_heap *TRICOLOR_NULLABLE heap, const char *TRICOLOR_NULLABLE name, char *TRICOLOR_NULLABLE value, size_t size);
 
-/* When the heap's cycles stop the program, from the next cycle on. */
+/* When the heap's cycles stop the program. Waits for the end of a cycle that is running. */
 int tricolor_stop_set(tricolor_heap *TRICOLOR_NULLABLE heap, tricolor_stop stop);
 
 /* Runs a cycle that begins after this call and returns when it has ended: what was garbage before the call is gone. An attached thread
@@ -175,6 +175,9 @@ int tricolor_blocking_end(tricolor_mutator *TRICOLOR_NULLABLE mutator);
 int tricolor_blocking_call(
     tricolor_mutator *TRICOLOR_NULLABLE mutator, void *TRICOLOR_NULLABLE (*TRICOLOR_NULLABLE function)(void *TRICOLOR_NULLABLE data),
     void *TRICOLOR_NULLABLE data, void *TRICOLOR_NULLABLE *TRICOLOR_NULLABLE result);
+
+/* Whether the calling thread is in such a region; 0 with a wrong argument. */
+int tricolor_thread_is_blocking(tricolor_mutator *TRICOLOR_NULLABLE mutator);
 
 /* ---- Layouts ---- */
 
@@ -242,6 +245,9 @@ void *TRICOLOR_NULLABLE tricolor_allocate_conservative(tricolor_mutator *TRICOLO
 /* The bytes an object has room for: what was asked for, rounded up. 0 when `object` is none of a heap. */
 size_t tricolor_object_bytes(const void *TRICOLOR_NULLABLE object);
 
+/* 1 when `object` is one without references, 0 otherwise. */
+int tricolor_object_is_leaf(const void *TRICOLOR_NULLABLE object);
+
 /* The start of the object that an address lies in; NULL, and no error, when it lies in none. The caller holds a reference to it. */
 void *TRICOLOR_NULLABLE tricolor_object_base(const void *TRICOLOR_NULLABLE address);
 
@@ -257,8 +263,8 @@ int tricolor_exchanged_slowly(
 /* Moves `bytes` bytes that may hold references into an object, as memmove does; all multiples of 8. */
 int tricolor_copy(void *TRICOLOR_NULLABLE to, const void *TRICOLOR_NULLABLE from, size_t bytes);
 
-/* Tells of plain stores into an object after they were made. For heaps that stop briefly or always, and only for those. Between the first of
- * the stores and this call the thread must not come to a safepoint. */
+/* Tells of plain stores into an object after they were made. For heaps that stop briefly or always, and only for those. Until this call the
+ * thread holds what it stored by other means too: on its stack, in a handle. */
 int tricolor_stored(const void *TRICOLOR_NULLABLE object);
 
 /* ---- Safepoints ---- */
@@ -339,12 +345,19 @@ int tricolor_ephemeron_push(
 tricolor_ephemeron *TRICOLOR_NULLABLE tricolor_ephemeron_first(tricolor_ephemeron *TRICOLOR_NULLABLE *TRICOLOR_NULLABLE chain);
 tricolor_ephemeron *TRICOLOR_NULLABLE tricolor_ephemeron_next(tricolor_ephemeron *TRICOLOR_NULLABLE ephemeron);
 
+/* Disappearing links: the word at `link`, anywhere, holds a reference in a disguise that the collector does not know. A heap that has had one stops
+ * briefly in its cycles. The word becomes 0 when the object is found unreachable, or, when it is long, when no finalizer has brought the object back. */
+int tricolor_link_add(
+    tricolor_mutator *TRICOLOR_NULLABLE mutator, void *TRICOLOR_NULLABLE link, const void *TRICOLOR_NULLABLE object, int is_long);
+/* TRICOLOR_NOT_FOUND when the word is no link, or has been cleared. */
+int tricolor_link_remove(tricolor_heap *TRICOLOR_NULLABLE heap, void *TRICOLOR_NULLABLE link);
+
 /* ---- Finalizers, cleanups, external bytes ---- */
 
 /* A finalizer is an object. Attached to another object, it is queued when that one is found unreachable, which brings it back: the
  * program takes finalizers from the queue when it likes and does what it likes with the object and the closure. Objects found
  * unreachable together are queued by priority, lowest number first: those of the lowest, then what neither these nor their
- * closures refer to of the next, and so on. An object with several finalizers is queued once at a time. Weak references and ephemerons see it
+ * closures refer to of the next, and so on; so finalizers of one object with different priorities are queued one at a time. Weak references and ephemerons see it
  * alive until it is unreachable for good. Attached and queued finalizers are kept alive by the heap. The first word belongs to the
  * program; it is no reference. */
 typedef struct tricolor_finalizer {
@@ -353,6 +366,11 @@ typedef struct tricolor_finalizer {
 } tricolor_finalizer;
 tricolor_finalizer *TRICOLOR_NULLABLE tricolor_finalizer_create(tricolor_mutator *TRICOLOR_NULLABLE mutator);
 int tricolor_finalizer_attach(
+    tricolor_mutator *TRICOLOR_NULLABLE mutator, tricolor_finalizer *TRICOLOR_NULLABLE finalizer, uint32_t priority,
+    const void *TRICOLOR_NULLABLE object, const void *TRICOLOR_NULLABLE closure);
+/* The same, and the finalizer waits for those of all objects with ordered finalizers that refer to this one, directly or not. An object that
+ * refers to itself so is never queued. */
+int tricolor_finalizer_attach_ordered(
     tricolor_mutator *TRICOLOR_NULLABLE mutator, tricolor_finalizer *TRICOLOR_NULLABLE finalizer, uint32_t priority,
     const void *TRICOLOR_NULLABLE object, const void *TRICOLOR_NULLABLE closure);
 /* Takes it back; TRICOLOR_NOT_FOUND when it is queued already or not attached. Linear in the number of attached finalizers. */

@@ -1,0 +1,2 @@
+/* bdwgc programs include <gc.h> or <gc/gc.h>. */
+#include "gc/gc.h"
