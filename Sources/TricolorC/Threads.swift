@@ -96,6 +96,16 @@ public func tricolor_poll_slowly(_ mutator: OpaquePointer?) -> CInt {
 }
 
 @c @implementation
+public func tricolor_thread_set_roots(
+  _ mutator: OpaquePointer?, _ trace: tricolor_trace_roots?, _ data: UnsafeMutableRawPointer?
+) -> CInt {
+  answer { () throws(Failure) in
+    let mutator = try requireMutator(mutator)
+    mutator.setRootTracer(trace.map { unsafeBitCast($0, to: RootTraceFunction.self) }, data)
+  }
+}
+
+@c @implementation
 public func tricolor_frame_push_slowly(
   _ mutator: OpaquePointer?, _ frame: UnsafeMutablePointer<tricolor_frame>?,
   _ handles: UnsafeMutablePointer<UnsafeMutableRawPointer?>?, _ count: Int

@@ -36,8 +36,8 @@ public func tricolor_ephemeron_create(
 ) -> UnsafeMutablePointer<tricolor_ephemeron>? {
   answer { () throws(Failure) in
     let mutator = try requireMutator(mutator)
-    let key = try requireObject(key, "key", of: mutator)
-    let value = try requireObjectOrNull(value, "value", of: mutator)
+    let key = try requireObjectOrNull(key, "key", of: mutator)
+    let value = key == 0 ? 0 : try requireObjectOrNull(value, "value", of: mutator)
     let made = try allocating { () throws(AllocationFailure) in
       let ephemeron = try mutator.makeEphemeron(key: key, value: value)
       EmbeddedObject.keep(key)
@@ -55,6 +55,22 @@ private func requireEphemeron(_ ephemeron: UnsafePointer<tricolor_ephemeron>?) t
       "ephemeron", is: hexadecimal(ephemeron), allowed: "it must be one that tricolor_ephemeron_create made")
   }
   return UInt(bitPattern: ephemeron)
+}
+
+@c @implementation
+public func tricolor_ephemeron_fill(
+  _ mutator: OpaquePointer?, _ ephemeron: UnsafeMutablePointer<tricolor_ephemeron>?, _ key: UnsafeRawPointer?,
+  _ value: UnsafeRawPointer?
+) -> CInt {
+  answer { () throws(Failure) in
+    let mutator = try requireMutator(mutator)
+    let ephemeron = try requireEphemeron(ephemeron)
+    let key = try requireObject(key, "key", of: mutator)
+    let value = try requireObjectOrNull(value, "value", of: mutator)
+    guard EmbeddedEphemeron.fill(ephemeron, key: key, value: value) else {
+      throw .state("the ephemeron has a key that is alive; kill it first")
+    }
+  }
 }
 
 @c @implementation

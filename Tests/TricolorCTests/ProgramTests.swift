@@ -61,6 +61,13 @@ struct ProgramTests {
     try expectSuccess(try Program("plugin.c", options: ["-std=gnu11"], links: false), [try Program.library.path])
   }
 
+  @Test("A program for bdwgc's interface", arguments: ["silent", "announced"])
+  func boehm(stores: String) throws {
+    let headers = Program.headers.appendingPathComponent("tricolor-gc").path
+    let program = try Program("boehm.c", options: ["-std=gnu99", "-D_GNU_SOURCE", "-I", headers])
+    try expectSuccess(program, [stores], environment: ["GODEBUG": "clobberfree=1"])
+  }
+
   @Test("A C++ program", arguments: ["-std=c++11", "-std=c++20"])
   func classes(standard: String) throws {
     try expectSuccess(try Program("classes.cpp", compiler: "c++", options: [standard]))

@@ -89,6 +89,11 @@ package struct EmbeddedMutator {
     ThreadRecords.detachCurrent(core)
   }
 
+  /// Has `function` report roots of this thread beside its stack and frames; nil for none.
+  package func setRootTracer(_ function: RootTraceFunction?, _ data: UnsafeMutableRawPointer?) {
+    core.state.pointee.rootTracer = function.map { RootTracer(function: $0, data: data) }
+  }
+
   // MARK: Blocking and polling
 
   package func beginBlocking() { core.parkWithCopy() }

@@ -98,6 +98,16 @@ package enum EmbeddedEphemeron {
     if key(ephemeron) != 0 { EmbeddedStore.store(value, at: ephemeron + WeakCell.valueOffset) }
   }
 
+  /// Gives an ephemeron that is dead or empty a key and a value, which the calling thread holds: both live through a cycle that is running.
+  package static func fill(_ ephemeron: UInt, key: UInt, value: UInt) -> Bool {
+    if self.key(ephemeron) != 0 { return false }
+    EmbeddedStore.store(value, at: ephemeron + WeakCell.valueOffset)
+    EmbeddedStore.store(key, at: ephemeron + WeakCell.keyOffset)
+    tricolor_keep(key)
+    tricolor_keep(value)
+    return true
+  }
+
   package static func kill(_ ephemeron: UInt) {
     EmbeddedStore.store(0, at: ephemeron + WeakCell.valueOffset)
     tricolor_store_word(ephemeron + WeakCell.keyOffset, 0)

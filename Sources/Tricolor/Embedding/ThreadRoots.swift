@@ -19,6 +19,16 @@ struct RootRange {
   let isPlain: Bool
 }
 
+/// Reports words that may refer to objects to `visit`, with the context it was given.
+package typealias RootTraceFunction =
+  @convention(c) (_ data: UnsafeMutableRawPointer?, _ visit: TraceVisitor, _ context: UnsafeMutableRawPointer) -> Void
+
+/// A program's function that reports a thread's roots from structures of its own.
+package struct RootTracer {
+  let function: RootTraceFunction
+  let data: UnsafeMutableRawPointer?
+}
+
 /// The words of a frame of handles, as C lays them out.
 private enum HandleFrame {
   static func previous(_ frame: UInt) -> UInt { tricolor_load_word(frame) }
@@ -31,6 +41,10 @@ extension MutatorCore {
   /// it has copied of it, and its handles.
   func scanThread(from stackPointer: UInt) {
     forEachSearchedRange(from: stackPointer) { heap.scanStack(from: $0, to: $1) }
+    if let tracer = state.pointee.rootTracer {
+      var heap = self.heap
+      withUnsafeMutablePointer(to: &heap) { tracer.function(tracer.data, shadeTracedRoot, $0) }
+    }
   }
 
   /// Calls `body` with the range of the stack from `stackPointer` up, that of its copy, and the words of every frame of handles.
@@ -83,4 +97,14 @@ extension HeapCore {
     if isMarking { scanStack(from: range.start, to: range.end) }
     return true
   }
+}
+
+/// Makes the object that a reported word leads to grey; `context` is the heap's handle.
+private func shadeTracedRoot(_ context: UnsafeMutableRawPointer, _ word: UInt) {
+  let heap = context.assumingMemoryBound(to: HeapCore.self).pointee
+  let map = addressMap
+  guard map.owner(of: word) == UnsafeMutableRawPointer(heap.state), let object = map.conservativeCell(word),
+    !map.isMarked(object)
+  else { return }
+  heap.shade(object)
 }

@@ -41,6 +41,7 @@ extension HeapCore {
     record.pointee.depth = 0
     record.pointee.parkedStack = 0
     record.pointee.frames = 0
+    record.pointee.rootTracer = nil
     record.pointee.status.store(MutatorStatus.outside, ordering: .relaxed)
     state.pointee.registryLock.lock()
     adoptMode(mutator)

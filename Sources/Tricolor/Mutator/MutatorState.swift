@@ -65,6 +65,8 @@ struct MutatorState: ~Copyable {
   /// The sweep epoch of blocks this mutator makes: advances at its answer to the sweep handshake.
   var epoch: UInt32 = 0
   var depth = 0
+  /// The program's function that reports further roots of this thread, if any (Embedding/ThreadRoots.swift).
+  var rootTracer: RootTracer? = nil
   /// Parked because its thread waits for a collector, of this heap or another.
   var isWaiting = false
   var openCount = 0

@@ -306,6 +306,14 @@ typedef struct tricolor_frame {
   size_t count;
 } tricolor_frame;
 
+/* Called when the thread's stack is scanned, by the thread at a safepoint or by the collector while it is in a blocking region: reports words that may
+ * refer to objects by visit(context, word), and neither allocates nor blocks. */
+typedef void (*tricolor_trace_roots)(void *TRICOLOR_NULLABLE data, tricolor_visitor TRICOLOR_NULLABLE visit, void *TRICOLOR_NULLABLE context);
+/* Has `trace` report roots of the calling thread from structures of the program's own, beside stack and frames; NULL for none. They are the
+ * thread's own, as frames are, and written plainly outside blocking regions. */
+int tricolor_thread_set_roots(
+    tricolor_mutator *TRICOLOR_NULLABLE mutator, tricolor_trace_roots TRICOLOR_NULLABLE trace, void *TRICOLOR_NULLABLE data);
+
 /* The same as tricolor_frame_push and tricolor_frame_pop, which call them with wrong arguments: these check all. */
 int tricolor_frame_push_slowly(
     tricolor_mutator *TRICOLOR_NULLABLE mutator, tricolor_frame *TRICOLOR_NULLABLE frame,
@@ -322,13 +330,17 @@ tricolor_weak *TRICOLOR_NULLABLE tricolor_weak_create(
 void *TRICOLOR_NULLABLE tricolor_weak_get_slowly(const tricolor_weak *TRICOLOR_NULLABLE weak);
 
 /* An object that keeps `value` alive as long as `key` is alive by other means. Several may have the same key. The first word
- * belongs to the program; it is no reference. */
+ * belongs to the program; it is no reference. With a NULL key it is made empty, as one whose key is dead. */
 typedef struct tricolor_ephemeron {
   uintptr_t word;
   const void *TRICOLOR_NULLABLE private_words[5];
 } tricolor_ephemeron;
 tricolor_ephemeron *TRICOLOR_NULLABLE tricolor_ephemeron_create(
     tricolor_mutator *TRICOLOR_NULLABLE mutator, const void *TRICOLOR_NULLABLE key, const void *TRICOLOR_NULLABLE value);
+/* Gives an ephemeron that is empty or dead a key and a value. */
+int tricolor_ephemeron_fill(
+    tricolor_mutator *TRICOLOR_NULLABLE mutator, tricolor_ephemeron *TRICOLOR_NULLABLE ephemeron, const void *TRICOLOR_NULLABLE key,
+    const void *TRICOLOR_NULLABLE value);
 /* NULL, and no error, once the key is dead or the ephemeron was killed. */
 void *TRICOLOR_NULLABLE tricolor_ephemeron_key(const tricolor_ephemeron *TRICOLOR_NULLABLE ephemeron);
 void *TRICOLOR_NULLABLE tricolor_ephemeron_value(const tricolor_ephemeron *TRICOLOR_NULLABLE ephemeron);

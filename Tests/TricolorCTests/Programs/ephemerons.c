@@ -73,6 +73,8 @@ static void table(tricolor_mutator *mutator) {
   CHECK(tricolor_ephemeron_set_value(first, NULL) == TRICOLOR_OK && tricolor_ephemeron_value(first) == NULL);
   CHECK(tricolor_ephemeron_kill(first) == TRICOLOR_OK && tricolor_ephemeron_key(first) == NULL);
   CHECK(tricolor_ephemeron_set_value(first, shared[0]) == TRICOLOR_OK && tricolor_ephemeron_value(first) == NULL);
+  CHECK(tricolor_ephemeron_fill(mutator, first, shared[0], shared[1]) == TRICOLOR_OK && tricolor_ephemeron_value(first) == shared[1]);
+  CHECK(tricolor_ephemeron_kill(first) == TRICOLOR_OK);
   for (uintptr_t i = 0; i < KEYS; i++) tricolor_store(&tricolor_references(shared[1])[i], NULL);
   clear_stack();
   CHECK(tricolor_collect(heap) == TRICOLOR_OK);

@@ -169,6 +169,31 @@ static void external_stack(void) {
   CHECK(!lives(0));
 }
 
+// A list of handles in the program's own shape, reported by a function.
+typedef struct handle {
+  struct handle *next;
+  void *object;
+} handle;
+static void trace_handles(void *data, tricolor_visitor visit, void *context) {
+  for (handle *next = *(handle **)data; next != NULL; next = next->next) visit(context, (uintptr_t)next->object);
+}
+
+static void own_handles(void) {
+  handle second = {NULL, NULL}, first = {&second, NULL}, *all = &first;
+  CHECK(tricolor_thread_set_roots(mutator, trace_handles, &all) == TRICOLOR_OK);
+  second.object = watched(0);
+  first.object = watched(1);
+  collect();
+  CHECK(lives(0) && lives(1));
+  all = &second;
+  for (int i = 0; i < 100000; i++) CHECK(tricolor_allocate(mutator, &pair_layout) != NULL);
+  collect();
+  CHECK(lives(0) && !lives(1));
+  CHECK(tricolor_thread_set_roots(mutator, NULL, NULL) == TRICOLOR_OK);
+  collect();
+  CHECK(!lives(0));
+}
+
 int main(void) {
   const size_t two[] = {0, 8}, one[] = {offsetof(element, reference)}, ends[] = {0, 39992};
   CHECK(tricolor_layout_fixed(&pair_layout, sizeof(pair), two, 2, "pair") == TRICOLOR_OK);
@@ -188,6 +213,7 @@ int main(void) {
   custom();
   conservative();
   external_stack();
+  own_handles();
   CHECK(tricolor_frame_pop(mutator, &frame) == TRICOLOR_OK);
   finish(heap, mutator);
   return 0;
