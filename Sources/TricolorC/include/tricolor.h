@@ -21,7 +21,7 @@
  *
  * STORES. While the collector marks, it must hear of every reference that is overwritten, and at other times of every one that is stored
  * into an object that was there at the last cycle. So references are stored into objects by tricolor_store, tricolor_copy,
- * tricolor_exchange and tricolor_compare_exchange, which cost a test when nothing is going on. Three stores need none of that:
+ * tricolor_exchange and tricolor_compare_exchange, or after tricolor_storing, which cost a test when nothing is going on. Three stores need none of that:
  *   - into a new object, until its thread next allocates, polls, enters a blocking region or detaches;
  *   - of anything that is no reference;
  *   - into stacks, frames of handles, and root ranges of the kind TRICOLOR_ROOTS_PLAIN.
@@ -210,7 +210,7 @@ int tricolor_layout_array(
 typedef void (*tricolor_visitor)(void *TRICOLOR_NULLABLE context, uintptr_t reference);
 /* Reports all references of an object of `bytes` bytes (as allocated, rounded up). It runs in threads of the collector and in allocating threads,
  * while the program goes on: it only reads the object, each reference once, and neither allocates nor blocks. It may meet an object
- * that is still zero. */
+ * that is still zero, and one that is garbage already but has not been reclaimed. */
 typedef void (*tricolor_trace)(
     const void *TRICOLOR_NULLABLE object, size_t bytes, tricolor_visitor TRICOLOR_NULLABLE visit, void *TRICOLOR_NULLABLE context);
 
@@ -540,7 +540,13 @@ static inline __attribute__((always_inline)) int tricolor_store(void *slot, cons
   return TRICOLOR_OK;
 }
 
-/* The same, releasing: who loads the value with acquire sees what this thread wrote before. */
+/* Announces that the caller is about to store `value` at `slot` itself, by a plain or atomic store, before its next safepoint. */
+static inline __attribute__((always_inline)) int tricolor_storing(void *slot, const void *value) {
+  if (TRICOLOR_UNLIKELY(slot == NULL || tricolor_thread.barrier != 0)) return tricolor_store_slowly(slot, value);
+  return TRICOLOR_OK;
+}
+
+/* The same as tricolor_store, releasing: who loads the value with acquire sees what this thread wrote before. */
 static inline __attribute__((always_inline)) int tricolor_store_release(void *slot, const void *value) {
   if (TRICOLOR_UNLIKELY(slot == NULL)) return tricolor_store_slowly(slot, value);
   if (TRICOLOR_UNLIKELY(tricolor_thread.barrier != 0)) {

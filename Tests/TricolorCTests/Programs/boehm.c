@@ -78,6 +78,7 @@ static void allocation(void) {
   void *aligned = NULL;
   CHECK(GC_posix_memalign(&aligned, 256, 1000) == 0 && ((uintptr_t)aligned & 255) == 0);
   CHECK(GC_posix_memalign(&aligned, 3, 1000) == EINVAL);
+  CHECK(GC_MALLOC(SIZE_MAX) == NULL && GC_MALLOC_ATOMIC(SIZE_MAX / 2) == NULL && GC_MALLOC(SIZE_MAX / 4) == NULL);
   CHECK(GC_get_gc_no() >= 3 && GC_get_heap_size() > 1000000 && GC_get_total_bytes() > 2000000);
   GC_disable();
   CHECK(GC_is_disabled());

@@ -22,7 +22,9 @@ static node *new_node(tricolor_mutator *mutator) {
 
 static void populate(tricolor_mutator *mutator, int depth, node *parent) {
   if (depth <= 0) return;
-  tricolor_store(&parent->left, new_node(mutator));
+  node *left = new_node(mutator);
+  tricolor_storing(&parent->left, left);
+  parent->left = left;
   tricolor_store(&parent->right, new_node(mutator));
   populate(mutator, depth - 1, parent->left);
   populate(mutator, depth - 1, parent->right);

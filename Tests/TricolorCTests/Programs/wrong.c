@@ -203,6 +203,7 @@ static void stores(void) {
   REFUSED(tricolor_store(NULL, object), INVALID, "tricolor_store_slowly", "slot is NULL");
   REFUSED(tricolor_store_slowly((char *)object + 1, object), INVALID, "tricolor_store_slowly", "multiple of 8");
   REFUSED(tricolor_store_release(NULL, object), INVALID, "tricolor_store_slowly", "slot is NULL");
+  REFUSED(tricolor_storing(NULL, object), INVALID, "tricolor_store_slowly", "slot is NULL");
   CHECK(tricolor_exchange(NULL, object) == NULL);
   REFUSED(tricolor_last_error(), INVALID, "tricolor_store_slowly", "slot is NULL");
   CHECK(tricolor_compare_exchange(NULL, NULL, object) == 0);

@@ -53,6 +53,10 @@ struct GC_stack_base {
 };
 typedef void *(*GC_stack_base_func)(struct GC_stack_base *base, void *argument);
 
+#define GC_API static inline
+#define GC_CALL
+#define GC_CALLBACK
+
 #define GC_SUCCESS 0
 #define GC_DUPLICATE 1
 #define GC_NO_THREADS 2
@@ -290,15 +294,19 @@ static inline void tricolor_gc_now_and_then(void) {
   static __thread unsigned count;
   if (TRICOLOR_UNLIKELY((++count & 1023) == 0)) tricolor_gc_finalize();
 }
+/* More than any heap has is no wrong argument here. */
+#define TRICOLOR_GC_MOST_BYTES ((size_t)1 << 45)
 /* Zeroed; one byte more than asked for, so that the address after the last byte keeps the object. */
 static inline void *GC_malloc(size_t bytes) {
   tricolor_mutator *self = tricolor_gc_self();
+  if (TRICOLOR_UNLIKELY(bytes > TRICOLOR_GC_MOST_BYTES)) return tricolor_gc_fail(bytes);
   tricolor_gc_now_and_then();
   void *made = tricolor_allocate_bytes(self, &tricolor_gc.words, bytes + 1);
   return TRICOLOR_LIKELY(made != NULL) ? made : tricolor_gc_fail(bytes);
 }
 static inline void *GC_malloc_atomic(size_t bytes) {
   tricolor_mutator *self = tricolor_gc_self();
+  if (TRICOLOR_UNLIKELY(bytes > TRICOLOR_GC_MOST_BYTES)) return tricolor_gc_fail(bytes);
   tricolor_gc_now_and_then();
   void *made = tricolor_allocate_bytes(self, &tricolor_gc.leaf, bytes + 1);
   return TRICOLOR_LIKELY(made != NULL) ? made : tricolor_gc_fail(bytes);
@@ -370,6 +378,7 @@ static inline char *GC_strdup(const char *text) { return text == NULL ? NULL : G
 /* Alignments above 16 are had by asking for more; any address in an object keeps it. */
 static inline void *GC_memalign(size_t alignment, size_t bytes) {
   if (alignment <= 16) return GC_malloc(bytes);
+  if (bytes + alignment < bytes) return tricolor_gc_fail(bytes);
   uintptr_t made = (uintptr_t)GC_malloc(bytes + alignment);
   return made == 0 ? NULL : (void *)((made + alignment - 1) & ~(uintptr_t)(alignment - 1));
 }
@@ -502,6 +511,8 @@ static inline void GC_set_time_limit(unsigned long milliseconds) { (void)millise
 static inline void GC_set_dont_expand(int is_on) { (void)is_on; }
 static inline void GC_set_dont_precollect(int is_on) { (void)is_on; }
 static inline void GC_set_no_dls(int is_on) { (void)is_on; }
+static inline void GC_set_find_leak(int is_on) { (void)is_on; }
+static inline int GC_get_find_leak(void) { return 0; }
 static inline void GC_set_handle_fork(int is_on) { (void)is_on; }
 static inline void GC_set_markers_count(unsigned count) { (void)count; }
 static inline int GC_get_parallel(void) { return 1; }
