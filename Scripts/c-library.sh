@@ -31,6 +31,10 @@ ld -r --force-group-allocation -o "$out/all.o" "$runtime/$(uname -m)/swiftrt.o" 
   --start-group "${libraries[@]/#/-l}" -L"$runtime" -l:libstdc++.a --end-group \
   $(c++ -print-search-dirs | sed -n 's/^libraries: =//p' | tr ':' '\n' | sed 's/^/-L/')
 objcopy --strip-debug --keep-global-symbols="$out/symbols" "$out/all.o" "$out/tricolor.o"
+# Symbols of the C++ runtime that are to be one in a process (STB_GNU_UNIQUE) stay global unless they are made weak first.
+nm --defined-only -g "$out/tricolor.o" | awk '$3 !~ /^tricolor_/ { print $3 }' >"$out/unique"
+objcopy --weaken-symbols="$out/unique" "$out/tricolor.o"
+objcopy --localize-symbols="$out/unique" "$out/tricolor.o"
 rm -f "$out/libtricolor.a"
 ar rcs "$out/libtricolor.a" "$out/tricolor.o"
 

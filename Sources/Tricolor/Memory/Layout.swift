@@ -135,6 +135,7 @@ enum LayoutTable {
     let cellBytes: Int
   }
   private static let registry = Mutex(Registry())
+  private static let published = Atomic<Int>(5)
 
   /// The entries, by layout index; entry 0 is unused.
   nonisolated(unsafe) private(set) static var entries: UnsafeMutablePointer<LayoutEntry>! = nil
@@ -163,6 +164,7 @@ enum LayoutTable {
       (entries + registry.count).initialize(to: entry)
       registry.names.append(name)
       registry.count += 1
+      published.store(registry.count, ordering: .releasing)
       return UInt32(registry.count - 1)
     }
     guard let index else { throw LayoutError(name: name, reason: "more than \(capacity) layouts in one process") }
@@ -262,5 +264,6 @@ enum LayoutTable {
   }
 
   static var laneCount: Int { registry.withLock { $0.laneCount } }
-  static var count: Int { registry.withLock { $0.count } }
+  /// Layouts made so far, the unused first one among them. Their entries are complete.
+  static var count: Int { published.load(ordering: .acquiring) }
 }
