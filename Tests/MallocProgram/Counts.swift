@@ -26,7 +26,8 @@ func printCounts() throws {
     for _ in 0..<100 { try operation.run(heap) }
     let before = malloc_counter_calls()
     for _ in 0..<1000 { try operation.run(heap) }
-    print(operation.name, malloc_counter_calls() - before)
+    let calls = malloc_counter_calls() - before
+    print(operation.name, calls)
   }
 }
 
