@@ -42,7 +42,7 @@ func run() throws {
     var hits = 0
     for round in 0..<rounds {
       // Some keys come often, most seldom.
-      let key = "key \(round % 7 == 0 ? round % 97 : round * 7919 % 3001)"
+      let key = "key \(round % 3 == 0 ? round % 31 : round * 7919 % 3001)"
       let found = cache.value(forKey: key, mutator)
       guard found == model.value(forKey: key) else { fatalError("round \(round): \(key) gives \(found ?? "nothing")") }
       if found != nil { hits += 1 }

@@ -65,7 +65,7 @@ extension Interpreter {
 }
 
 extension Reference where Target == Cell {
-  var isPair: Bool { kind == .pair }
+  var isPair: Bool { self.kind == .pair }
 
   /// The elements of a list, one after the other.
   var elements: some Sequence<Value> {
@@ -78,11 +78,11 @@ extension Reference where Target == Cell {
 
   /// The value as a program would write it.
   var text: String {
-    switch kind {
+    switch self.kind {
     case .empty: "()"
     case .truth: "#t"
-    case .number: "\(number)"
-    case .symbol: name!.description
+    case .number: "\(self.number)"
+    case .symbol: self.name!.description
     case .builtin: "#<builtin>"
     case .function: "#<function>"
     case .pair: "(" + elements.map(\.text).joined(separator: " ") + ")"
