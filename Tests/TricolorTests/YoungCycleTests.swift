@@ -155,6 +155,36 @@ struct YoungCycleTests {
     }
   }
 
+  @Test("An old array of no references, or of no elements, is nothing to scan on a dirty card")
+  func emptyArrays() throws {
+    let heap = try Heap.young()
+    let count = 200
+    let root = try onOwnThread {
+      try heap.withMutator { m in
+        let all = try m.makeArray(of: ReferenceArray<Link>.self, count: 3 * count)
+        for index in 0..<count {
+          all[3 * index] = try m.makeArray(of: Link.self, count: 0)
+          all[3 * index + 1] = try m.makeArray(of: Link.self, count: 1)
+          // The collector goes by the block, not by the type of the reference.
+          let elements = try m.makeElements(of: Link.self, count: 0)
+          all[3 * index + 2] = Reference<ReferenceArray<Link>>(unsafeAddress: elements.address)
+        }
+        return m.root(all)
+      }
+    }
+    heap.collect()
+    try onOwnThread {
+      try heap.withMutator { m in
+        for index in 0..<count { root.get(m)![3 * index + 1]![0] = try m.make(Link(key: index, left: nil, right: nil)) }
+      }
+    }
+    try expectYoung(heap)
+    let keys = try onOwnThread {
+      heap.withMutator { m in (0..<count).map { root.get(m)![3 * $0 + 1]![0]?.key } }
+    }
+    #expect(keys == Array(0..<count))
+  }
+
   @Test("Young objects survive in an old array of several MiB, in slots on few of its cards")
   func largeArray() throws {
     let heap = try Heap.young()

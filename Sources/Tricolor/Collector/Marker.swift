@@ -134,7 +134,8 @@ struct Marker {
     let (start, count) = elements(of: object)
     let stride = UInt(layout(of: object).pointee.elementBytes)
     let end = start + UInt(count) * stride
-    if card.upperBound <= start || card.lowerBound >= end { return }
+    // An empty array ends where it starts, which may be in the middle of the card.
+    if count == 0 || card.upperBound <= start || card.lowerBound >= end { return }
     let first = card.lowerBound <= start ? 0 : (card.lowerBound - start) / stride
     let last = (min(card.upperBound, end) - 1 - start) / stride
     scanSlice(start + first * stride, count: Int(last - first) + 1)
