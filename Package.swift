@@ -38,10 +38,12 @@ let package = Package(
       name: "EtcdStore", dependencies: ["Tricolor", "TricolorPacing", "TricolorPlatform", "Harness"],
       path: "Workloads/EtcdStore"),
     .target(name: "Classic", dependencies: ["Tricolor", "Harness"], path: "Workloads/Classic"),
+    .target(name: "Planner", dependencies: ["Tricolor", "TricolorPlatform", "Harness"], path: "Workloads/Planner"),
     .executableTarget(
       name: "TricolorCommand",
       dependencies: [
         "Tricolor", "TricolorPlatform", "TricolorPacing", "TricolorTelemetry", "Harness", "EtcdStore", "Classic",
+        "Planner",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/tricolor"),
@@ -82,6 +84,7 @@ let package = Package(
     .testTarget(name: "TricolorCTests", dependencies: ["TricolorPlatform", "TricolorC"], exclude: ["Programs"]),
     .testTarget(
       name: "EtcdStoreTests", dependencies: ["EtcdStore", "Harness", "Tricolor"], resources: [.copy("Fixtures")]),
+    .testTarget(name: "PlannerTests", dependencies: ["Planner", "Harness", "Tricolor"]),
     .testTarget(
       name: "CommandTests", dependencies: ["Harness", "TricolorPlatform", "TricolorCommand"],
       resources: [.copy("Fixtures")]),

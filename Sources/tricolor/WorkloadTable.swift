@@ -3,10 +3,13 @@
 import Classic
 import EtcdStore
 import Harness
+import Planner
 
 /// The workloads by name.
 enum WorkloadTable {
-  static let all: [any Workload.Type] = [EtcdStoreWorkload.self] + ClassicWorkloads.all
+  static let all: [any Workload.Type] =
+    [EtcdStoreWorkload.self, PlannerWorkload.self]
+    + ClassicWorkloads.all
 
   /// The workload called `name`.
   ///

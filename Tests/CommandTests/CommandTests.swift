@@ -32,6 +32,7 @@ struct CommandTests {
     ["large-objects", "--buffers", "100000000", "--bytes", "100000"],
     ["cross-thread", "--parcels", "1000000000"],
     ["write-heavy", "--nodes", "100000000"], ["write-heavy", "--nodes", "1000", "--writes", "100000000000"],
+    ["planner", "--rows", "2000", "--expressions", "100000"], ["planner", "--rounds", "1000000", "--rows", "10"],
   ]
 
   /// The most threads, up to `wanted`, that a workload can use; at least a pair where they work in pairs.
@@ -129,6 +130,10 @@ struct CommandTests {
       ["churn", "--records", "50", "--operations", "400"], ["linked-list", "--nodes", "100", "--lists", "3"],
       ["large-objects", "--keep", "2", "--buffers", "20", "--bytes", "100000"],
       ["cross-thread", "--parcels", "10", "--messages", "20"], ["write-heavy", "--nodes", "50", "--writes", "400"],
+      [
+        "planner", "--rounds", "1", "--expressions", "4", "--rows", "3", "--statistics-rows", "20", "--nodes", "20",
+        "--relations", "3",
+      ],
     ])
   func dataSurvivesStress(_ arguments: [String]) throws {
     let outcome = try Command.run(

@@ -15,6 +15,10 @@ struct ReportKeyTests {
     ["large-objects", "--keep", "2", "--buffers", "20", "--bytes", "300000"],
     ["cross-thread", "--parcels", "20", "--messages", "50"],
     ["write-heavy", "--nodes", "500", "--writes", "20000"],
+    [
+      "planner", "--rounds", "1", "--expressions", "8", "--rows", "20", "--statistics-rows", "200", "--nodes", "100",
+      "--relations", "4",
+    ],
   ]
 
   @Test("has every key with its type, and a check that held", arguments: runs)

@@ -85,10 +85,12 @@ final class OperationCounter: Sendable {
 }
 
 /// Histograms of nanoseconds up to 73 minutes, known to within one percent.
-enum Latencies {
-  static let largest: UInt64 = 1 << 42
+public enum Latencies {
+  /// The largest that is told from larger ones.
+  public static let largest: UInt64 = 1 << 42
 
-  static func empty() -> Histogram<UInt64> {
+  /// A histogram of nothing.
+  public static func empty() -> Histogram<UInt64> {
     Histogram(highestTrackableValue: largest, numberOfSignificantValueDigits: .two)
   }
 }

@@ -15,7 +15,8 @@ public struct LatencyFigures: Sendable, Equatable {
   /// Those of nothing.
   public init() {}
 
-  init(_ histogram: Histogram<UInt64>) {
+  /// Those of what a histogram holds.
+  public init(_ histogram: Histogram<UInt64>) {
     guard histogram.totalCount > 0 else { return }
     count = Int(histogram.totalCount)
     p50 = histogram.valueAtPercentile(50)
@@ -24,6 +25,9 @@ public struct LatencyFigures: Sendable, Equatable {
     p9999 = histogram.valueAtPercentile(99.99)
     max = histogram.maxRecorded
   }
+
+  /// All of it, for a workload's own figures.
+  public var json: JSONValue { .object([.init("count", .integer(count))] + members) }
 
   /// The members p50 to max, as the report has them for all operations.
   var members: [JSONValue.Member] {

@@ -66,6 +66,11 @@ public final class RunContext: Sendable {
     state.withLock { $0.endMeasuring(now, cpu: cpu) }
   }
 
+  /// The heap's counters where measuring ended; before that, as they are.
+  public var measuredStatistics: HeapStatistics {
+    state.withLock { $0.measured?.mark.statistics } ?? heap.statistics
+  }
+
   // MARK: Clients
 
   /// Counts operations of a workload that runs without clients.

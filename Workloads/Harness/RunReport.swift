@@ -180,7 +180,7 @@ extension RunReport {
       .init(
         "kinds",
         .object(
-          kinds.map { .init($0.name, .object([.init("count", .integer($0.latency.count))] + $0.latency.members)) })
+          kinds.map { .init($0.name, $0.latency.json) })
       ))
     members.append(.init("phases", .array(phases.map(\.json))))
     return .object(members)
