@@ -39,11 +39,16 @@ let package = Package(
       path: "Workloads/EtcdStore"),
     .target(name: "Classic", dependencies: ["Tricolor", "Harness"], path: "Workloads/Classic"),
     .target(name: "Planner", dependencies: ["Tricolor", "TricolorPlatform", "Harness"], path: "Workloads/Planner"),
+    .target(
+      name: "Registry",
+      dependencies: [
+        "Tricolor", "TricolorPlatform", "Harness", .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ], path: "Workloads/Registry"),
     .executableTarget(
       name: "TricolorCommand",
       dependencies: [
         "Tricolor", "TricolorPlatform", "TricolorPacing", "TricolorTelemetry", "Harness", "EtcdStore", "Classic",
-        "Planner",
+        "Planner", "Registry",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/tricolor"),
@@ -85,6 +90,7 @@ let package = Package(
     .testTarget(
       name: "EtcdStoreTests", dependencies: ["EtcdStore", "Harness", "Tricolor"], resources: [.copy("Fixtures")]),
     .testTarget(name: "PlannerTests", dependencies: ["Planner", "Harness", "Tricolor"]),
+    .testTarget(name: "RegistryTests", dependencies: ["Registry", "Harness", "Tricolor"]),
     .testTarget(
       name: "CommandTests", dependencies: ["Harness", "TricolorPlatform", "TricolorCommand"],
       resources: [.copy("Fixtures")]),

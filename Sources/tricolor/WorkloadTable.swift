@@ -4,11 +4,12 @@ import Classic
 import EtcdStore
 import Harness
 import Planner
+import Registry
 
 /// The workloads by name.
 enum WorkloadTable {
   static let all: [any Workload.Type] =
-    [EtcdStoreWorkload.self, PlannerWorkload.self]
+    [EtcdStoreWorkload.self, PlannerWorkload.self, RegistryWorkload.self]
     + ClassicWorkloads.all
 
   /// The workload called `name`.

@@ -33,6 +33,7 @@ struct CommandTests {
     ["cross-thread", "--parcels", "1000000000"],
     ["write-heavy", "--nodes", "100000000"], ["write-heavy", "--nodes", "1000", "--writes", "100000000000"],
     ["planner", "--rows", "2000", "--expressions", "100000"], ["planner", "--rounds", "1000000", "--rows", "10"],
+    ["registry", "--users", "10000000"], ["registry", "--users", "1000", "--cell-operations", "100000000000"],
   ]
 
   /// The most threads, up to `wanted`, that a workload can use; at least a pair where they work in pairs.
@@ -134,6 +135,7 @@ struct CommandTests {
         "planner", "--rounds", "1", "--expressions", "4", "--rows", "3", "--statistics-rows", "20", "--nodes", "20",
         "--relations", "3",
       ],
+      ["registry", "--users", "64", "--cell-operations", "30", "--barrier-operations", "50"],
     ])
   func dataSurvivesStress(_ arguments: [String]) throws {
     let outcome = try Command.run(

@@ -19,6 +19,7 @@ struct ReportKeyTests {
       "planner", "--rounds", "1", "--expressions", "8", "--rows", "20", "--statistics-rows", "200", "--nodes", "100",
       "--relations", "4",
     ],
+    ["registry", "--users", "200", "--cell-operations", "500", "--barrier-operations", "1000"],
   ]
 
   @Test("has every key with its type, and a check that held", arguments: runs)
