@@ -44,11 +44,16 @@ let package = Package(
       dependencies: [
         "Tricolor", "TricolorPlatform", "Harness", .product(name: "Histogram", package: "hdrhistogram-swift"),
       ], path: "Workloads/Registry"),
+    .target(
+      name: "Controller",
+      dependencies: [
+        "Tricolor", "TricolorPlatform", "Harness", .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ], path: "Workloads/Controller"),
     .executableTarget(
       name: "TricolorCommand",
       dependencies: [
         "Tricolor", "TricolorPlatform", "TricolorPacing", "TricolorTelemetry", "Harness", "EtcdStore", "Classic",
-        "Planner", "Registry",
+        "Planner", "Registry", "Controller",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/tricolor"),
@@ -91,6 +96,7 @@ let package = Package(
       name: "EtcdStoreTests", dependencies: ["EtcdStore", "Harness", "Tricolor"], resources: [.copy("Fixtures")]),
     .testTarget(name: "PlannerTests", dependencies: ["Planner", "Harness", "Tricolor"]),
     .testTarget(name: "RegistryTests", dependencies: ["Registry", "Harness", "Tricolor"]),
+    .testTarget(name: "ControllerTests", dependencies: ["Controller", "Harness", "Tricolor"]),
     .testTarget(
       name: "CommandTests", dependencies: ["Harness", "TricolorPlatform", "TricolorCommand"],
       resources: [.copy("Fixtures")]),

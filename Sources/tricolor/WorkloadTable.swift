@@ -1,6 +1,7 @@
 // Every workload the command knows.
 
 import Classic
+import Controller
 import EtcdStore
 import Harness
 import Planner
@@ -9,7 +10,7 @@ import Registry
 /// The workloads by name.
 enum WorkloadTable {
   static let all: [any Workload.Type] =
-    [EtcdStoreWorkload.self, PlannerWorkload.self, RegistryWorkload.self]
+    [EtcdStoreWorkload.self, ControllerWorkload.self, PlannerWorkload.self, RegistryWorkload.self]
     + ClassicWorkloads.all
 
   /// The workload called `name`.

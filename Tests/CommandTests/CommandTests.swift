@@ -34,6 +34,8 @@ struct CommandTests {
     ["write-heavy", "--nodes", "100000000"], ["write-heavy", "--nodes", "1000", "--writes", "100000000000"],
     ["planner", "--rows", "2000", "--expressions", "100000"], ["planner", "--rounds", "1000000", "--rows", "10"],
     ["registry", "--users", "10000000"], ["registry", "--users", "1000", "--cell-operations", "100000000000"],
+    ["controller", "--nodes", "100000", "--pods", "3000000"],
+    ["controller", "--nodes", "100", "--pods", "1000", "--minutes", "1000000"],
   ]
 
   /// The most threads, up to `wanted`, that a workload can use; at least a pair where they work in pairs.
@@ -136,6 +138,7 @@ struct CommandTests {
         "--relations", "3",
       ],
       ["registry", "--users", "64", "--cell-operations", "30", "--barrier-operations", "50"],
+      ["controller", "--sites", "2", "--nodes", "4", "--pods", "8", "--burst-pods", "2", "--operations", "200"],
     ])
   func dataSurvivesStress(_ arguments: [String]) throws {
     let outcome = try Command.run(
