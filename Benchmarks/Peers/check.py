@@ -38,7 +38,7 @@ KEYS = ("workload", "seed", "threads", "seconds", "operations", "processCPUNanos
         "result")
 TIMED = ("latency", "linked-list", "large-objects", "cross-thread", "write-heavy")
 OWN_FIGURES = ("cycleSeconds", "cycleCPUNanoseconds", "processors", "runtime", "leaks", "maxHeapBytes", "collectors",
-               "interrupted", "cyclesByCause", "kinds", "phases")
+               "interrupted", "cyclesByCause", "kinds", "phases", "phaseTable")
 
 
 def call(command, workload, options):

@@ -1,6 +1,7 @@
 // The harness's parts by themselves: options, the report's arithmetic and text, JSON, random numbers.
 
 import Testing
+import Tricolor
 
 @testable import Harness
 
@@ -62,6 +63,30 @@ struct HarnessTests {
     report.collector.assist = 1_000_000_000
     #expect(report.gcCPUFraction == 0.25)
     #expect(report.text.contains("25.0 %"))
+  }
+
+  @Test("runs of one phase are added up: times, operations, latencies, and the most memory that was seen in any")
+  func phasesAreAddedUp() throws {
+    let heap = try Heap()
+    var state = RunState(kinds: 1)
+    var latencies = Latencies.empty()
+    latencies.record(1_000)
+    for (operations, name) in [(0, "a"), (10, "b"), (15, "a")] {
+      state.enterPhase(name, PhaseMark(heap: heap, operations: operations))
+      state.noteResident(name == "a" ? 1 << 50 : 1 << 40)
+      state.merge([latencies])
+    }
+    state.endMeasuring(PhaseMark(heap: heap, operations: 45), cpu: 0)
+    // A client that ends after measuring still hands its latencies in; what memory does then is of no phase.
+    state.merge([latencies])
+    state.noteResident(1 << 60)
+    #expect(state.totals.map(\.name) == ["a", "b"])
+    #expect(state.totals.map(\.times) == [2, 1] && state.totals.map(\.operations) == [40, 5])
+    #expect(state.totals.map(\.latencies.totalCount) == [3, 1])
+    #expect(state.totals.map(\.peakResidentBytes) == [1 << 50, 1 << 40])
+    var report = RunReport(workload: "test", seed: 1, threads: 1)
+    report.phaseTotals = state.totals.map(RunReport.PhaseTotalRow.init)
+    #expect(report.text.split(separator: "\n").filter { $0.hasPrefix("  a ") }.count == 1)
   }
 
   @Test("the text tells growth from limit, and a check that failed from one that held")

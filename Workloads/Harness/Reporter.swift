@@ -23,8 +23,10 @@ final class Reporter: Sendable {
   private let isStopping = Atomic<Bool>(false)
   private let wake = FutexEvent()
   private let keepsSamples: Bool
+  private let resident: ResidentSetReader
 
-  init(context: RunContext, title: String, showsProgress: Bool, keepsSamples: Bool) {
+  init(context: RunContext, title: String, showsProgress: Bool, keepsSamples: Bool) throws(PlatformError) {
+    resident = try ResidentSetReader()
     self.context = context
     self.title = title
     self.showsProgress = showsProgress
@@ -52,6 +54,7 @@ final class Reporter: Sendable {
     while !isStopping.load(ordering: .relaxed) {
       let seen = wake.current()
       endTimeIfDue()
+      context.noteResident(resident.residentBytes())
       report(ticks, &last)
       ticks += 1
       wake.wait(past: seen, timeoutNanoseconds: Int64(pause))

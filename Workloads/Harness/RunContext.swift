@@ -56,6 +56,9 @@ public final class RunContext: Sendable {
     state.withLock { $0.enterPhase(name, now) }
   }
 
+  /// Notes how much memory is resident now, for the phase that runs. From any thread, as often as somebody likes to look.
+  func noteResident(_ bytes: Int) { state.withLock { $0.noteResident(bytes) } }
+
   /// The phase that runs; empty before the first. From any thread.
   public var phaseName: String { state.withLock { $0.phaseName } }
 

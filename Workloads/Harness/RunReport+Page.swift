@@ -46,13 +46,8 @@ extension RunReport {
 
   private var phaseTable: HTMLPage.Table {
     HTMLPage.Table(
-      title: "Phases", columns: ["phase", "seconds", "operations", "cycles", "RSS at its end"],
-      rows: phases.map {
-        [
-          $0.name, Figures.fixed($0.seconds, 2), Figures.count($0.operations), Figures.count($0.cycles),
-          Figures.bytes($0.residentBytes),
-        ]
-      })
+      title: "Phases", columns: ["phase"] + RunReport.phaseColumns,
+      rows: phaseTotals.map { [$0.name] + phaseCells($0) })
   }
 
   private var holdTable: HTMLPage.Table {

@@ -38,15 +38,26 @@ extension RunReport {
   }
 
   private var phasesText: String {
-    guard phases.count > 1 else { return "" }
-    let rows = phases.map { phase in
-      [
-        "  " + phase.name, Figures.fixed(phase.seconds, 2), Figures.count(phase.operations),
-        phase.seconds > 0 ? Figures.count(Int(Double(phase.operations) / phase.seconds)) : "-",
-        Figures.count(phase.cycles), Figures.bytes(phase.residentBytes),
-      ]
-    }
-    return table(["Phases", "seconds", "operations", "per second", "cycles", "RSS at end"], rows)
+    guard phaseTotals.count > 1 else { return "" }
+    let rows = phaseTotals.map { phase in ["  " + phase.name] + phaseCells(phase) }
+    return table(["Phases"] + RunReport.phaseColumns, rows)
+  }
+
+  /// Columns of the phase table behind the name.
+  static let phaseColumns = [
+    "times", "seconds", "operations", "per second", "p50", "p99", "p99.9", "cycles", "GC CPU", "peak RSS", "RSS at end",
+    "live at end",
+  ]
+
+  func phaseCells(_ phase: PhaseTotalRow) -> [String] {
+    let quantiles = [phase.latency.p50, phase.latency.p99, phase.latency.p999]
+    return [
+      Figures.count(phase.times), Figures.fixed(phase.seconds, 2), Figures.count(phase.operations),
+      phase.seconds > 0 ? Figures.count(Int(phase.operationsPerSecond)) : "-",
+    ] + quantiles.map { phase.latency.count > 0 ? Figures.duration($0) : "-" } + [
+      Figures.count(phase.cycles), Figures.percent(gcCPUFraction(phase)), Figures.bytes(phase.peakResidentBytes),
+      Figures.bytes(phase.residentBytes), Figures.bytes(phase.liveBytes),
+    ]
   }
 
   private var collectorText: String {

@@ -22,6 +22,47 @@ public struct RunReport: Sendable {
     public var residentBytes: Int
   }
 
+  /// What all runs of the phases with one name came to.
+  public struct PhaseTotalRow: Sendable {
+    public var name: String
+    /// How often it ran.
+    public var times = 1
+    /// Wall time of all runs.
+    public var seconds = 0.0
+    /// Operations counted in it.
+    public var operations = 0
+    /// Latencies of its timed operations, of whatever kind.
+    public var latency = LatencyFigures()
+    /// Cycles that ended in it.
+    public var cycles = 0
+    /// CPU time of the collector in it, whoever paid.
+    public var collectorCPUNanoseconds: UInt64 = 0
+    /// Bytes allocated in it.
+    public var allocatedBytes = 0
+    /// The largest resident set seen in it, ten times a second.
+    public var peakResidentBytes = 0
+    /// Resident bytes and the heap's live bytes at its last end.
+    public var residentBytes = 0
+    public var liveBytes = 0
+
+    /// A phase that has not run.
+    public init(name: String) { self.name = name }
+
+    init(_ total: PhaseTotal) {
+      name = total.name
+      times = total.times
+      seconds = total.seconds
+      operations = total.operations
+      latency = LatencyFigures(total.latencies)
+      cycles = total.cycles
+      collectorCPUNanoseconds = total.collectorCPU
+      allocatedBytes = total.allocatedBytes
+      peakResidentBytes = total.peakResidentBytes
+      residentBytes = total.residentBytes
+      liveBytes = total.liveBytes
+    }
+  }
+
   /// The latencies of one kind of operation.
   public struct KindRow: Sendable {
     public var name: String
@@ -44,6 +85,8 @@ public struct RunReport: Sendable {
   public var kinds: [KindRow] = []
   /// Phases in the order they ran.
   public var phases: [PhaseRow] = []
+  /// Phases by name, each with all its runs.
+  public var phaseTotals: [PhaseTotalRow] = []
   /// `GOGC` at the end, nil for off.
   public var gcPercent: Int?
   /// The memory limit at the end, nil for none.
@@ -183,8 +226,33 @@ extension RunReport {
           kinds.map { .init($0.name, $0.latency.json) })
       ))
     members.append(.init("phases", .array(phases.map(\.json))))
+    members.append(.init("phaseTable", .array(phaseTotals.map(phaseTotal))))
     return .object(members)
   }
+}
+
+extension RunReport {
+  /// Share of the CPU to be had that went to the collector while the phase ran.
+  func gcCPUFraction(_ phase: PhaseTotalRow) -> Double {
+    let available = phase.seconds * 1e9 * processors
+    return available > 0 ? Double(phase.collectorCPUNanoseconds) / available : 0
+  }
+
+  private func phaseTotal(_ phase: PhaseTotalRow) -> JSONValue {
+    [
+      "name": .string(phase.name), "times": .integer(phase.times), "seconds": .float(phase.seconds),
+      "operations": .integer(phase.operations), "operationsPerSecond": .float(phase.operationsPerSecond),
+      "operationNanoseconds": .object(phase.latency.members), "gcCycles": .integer(phase.cycles),
+      "gcCPUFraction": .float(gcCPUFraction(phase)), "allocatedBytes": .integer(phase.allocatedBytes),
+      "heapLiveBytes": .integer(phase.liveBytes), "peakRSSBytes": .integer(phase.peakResidentBytes),
+      "rssBytes": .integer(phase.residentBytes),
+    ]
+  }
+}
+
+extension RunReport.PhaseTotalRow {
+  /// Operations over wall time, 0 for a phase of no time.
+  public var operationsPerSecond: Double { seconds > 0 ? Double(operations) / seconds : 0 }
 }
 
 extension RunReport.PhaseRow {

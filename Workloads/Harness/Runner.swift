@@ -29,7 +29,7 @@ public enum Runner {
     let context = RunContext(
       heap: heap, threads: request.threads, seed: request.seed, extent: request.extent,
       kinds: request.workload.kinds)
-    let reporter = Reporter(
+    let reporter = try Reporter(
       context: context, title: request.workload.name, showsProgress: request.showsProgress,
       keepsSamples: request.records)
     let result = try reporter.watch {
@@ -67,6 +67,7 @@ extension RunContext {
         name: $0.name, seconds: $0.seconds, operations: $0.operations, cycles: $0.cycles,
         residentBytes: $0.ended.statistics.residentBytes)
     }
+    report.phaseTotals = state.totals.map(RunReport.PhaseTotalRow.init)
     report.collector = CollectorFigures(measured.mark.statistics)
     report.gcPercent = measured.mark.statistics.gcPercent
     report.limitBytes = measured.mark.statistics.limitBytes
