@@ -12,6 +12,7 @@ struct ReportKeyTests {
     ["churn", "--records", "500", "--operations", "5000"],
     ["linked-list", "--nodes", "1000", "--lists", "3"],
     ["etcd", "--keys", "300", "--operations", "2000"],
+    ["etcd", "--keys", "300", "--operations", "2000", "--phases", "all", "--threads", "3", "--memory-limit", "1GiB"],
     ["large-objects", "--keep", "2", "--buffers", "20", "--bytes", "300000"],
     ["cross-thread", "--parcels", "20", "--messages", "50"],
     ["write-heavy", "--nodes", "500", "--writes", "20000"],
@@ -89,6 +90,43 @@ struct ReportKeyTests {
   func checksAreThePeers(_ arguments: [String], _ check: String) throws {
     let outcome = try Command.run(["run"] + arguments + ["--quiet", "--json", "-"])
     #expect(try member("result", of: try object(outcome.output))["check"] as? UInt64 == UInt64(check))
+  }
+
+  /// Arguments and, for each, the checksum of the store in Go under Benchmarks/Peers/EtcdStore with the same ones.
+  static let storeChecksums: [([String], String)] = [
+    (["--keys", "500", "--operations", "12000"], "f64043f524d93434"),
+    (
+      [
+        "--keys", "300", "--operations", "8000", "--profile", "k8s-small", "--phases", "steady,snapshot,list-storm",
+        "--lists", "stream", "--seed", "9",
+      ], "3ce9078d0d275394"
+    ),
+  ]
+
+  @Test("the store ends with the keys and values of its twin in Go", arguments: storeChecksums)
+  func storeIsItsTwin(_ arguments: [String], _ checksum: String) throws {
+    let outcome = try Command.run(["run", "etcd"] + arguments + ["--quiet", "--json", "-"])
+    #expect(try member("result", of: try object(outcome.output))["checksum"] as? String == checksum)
+  }
+
+  @Test("a phase has one row in the table, in JSON and in the text, however often it ran")
+  func hasPhaseTable() throws {
+    let arguments = ["run", "etcd", "--keys", "300", "--operations", "3000", "--phases", "steady,snapshot", "--quiet"]
+    let file = TemporaryFile()
+    let outcome = try Command.run(arguments + ["--json", file.path])
+    let result = try member("result", of: try object(try file.text()))
+    let table = try #require(result["phaseTable"] as? [[String: Any]])
+    #expect(table.compactMap { $0["name"] as? String } == ["load", "steady", "snapshot"])
+    for key in [
+      "times", "seconds", "operations", "operationsPerSecond", "gcCycles", "gcCPUFraction", "allocatedBytes",
+      "heapLiveBytes", "peakRSSBytes", "rssBytes",
+    ] {
+      #expect(table[1][key] is NSNumber, "\(key)")
+    }
+    let quantiles = table[1]["operationNanoseconds"] as? [String: Any]
+    #expect((quantiles?["p99"] as? Int ?? 0) > 0)
+    #expect(table.reduce(0) { $0 + ($1["operations"] as? Int ?? 0) } > 3_000)
+    #expect(outcome.output.contains("live at end") && outcome.output.contains("  snapshot"))
   }
 
   @Test("the report goes to a file, and the text for people to standard output")

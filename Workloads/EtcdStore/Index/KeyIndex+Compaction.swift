@@ -15,15 +15,21 @@ struct KeyCompaction {
 }
 
 extension Reference where Target == KeyIndex {
-  /// Forgets all revisions that no read at `revision` or later can see.
-  func compact(at revision: Int, _ m: Mutator) throws(OutOfMemory) -> KeyCompaction {
+  /// Forgets all revisions that no read at `revision` or later can see, and lets `file` forget them.
+  func compact(
+    at revision: Int, forgetIn file: BackingFile? = nil, _ m: Mutator
+  ) throws(OutOfMemory) -> KeyCompaction {
     if self.generationCount <= 1 && (lastGeneration?.recordCount ?? 0) <= 1 {
       return KeyCompaction(isGone: lastGeneration?.isEmpty ?? true)
     }
     let (firstGeneration, firstRecord) = oldestVisible(at: revision)
     var result = KeyCompaction()
     countDropped(before: firstGeneration, firstRecord, into: &result)
-    if result.droppedRecords > 0 { try keep(from: firstGeneration, firstRecord, m) }
+    if result.droppedRecords > 0 {
+      let old = self.generations.unsafelyUnwrapped
+      try keep(from: firstGeneration, firstRecord, m)
+      if let file { old.forget(before: firstGeneration, firstRecord, in: file) }
+    }
     result.isGone = self.generationCount == 1 && generation(0).isEmpty
     return result
   }
@@ -70,5 +76,17 @@ extension Reference where Target == KeyIndex {
     }
     self.generations = target
     self.generationCount = kept
+  }
+}
+
+extension Reference where Target == ElementArray<Generation> {
+  /// Lets `file` forget the records before `record` of `generation`.
+  fileprivate func forget(before generation: Int, _ record: Int, in file: BackingFile) {
+    for index in 0...generation {
+      let records = index < generation ? self[index].recordCount : record
+      for dropped in 0..<records {
+        file.forget(main: self[index].record(dropped).main, sub: self[index].record(dropped).sub)
+      }
+    }
   }
 }

@@ -36,6 +36,8 @@ extension Reference where Target == KeyValue {
     if let value { return UnsafeRawBufferPointer(value.bytes) }
     return UnsafeRawBufferPointer(start: nil, count: 0)
   }
+  /// Bytes of key and value.
+  var contentBytes: Int { keyBytes.count + valueBytes.count }
   /// Bytes of value and record, as the history is accounted in.
   var footprint: Int { valueBytes.count + 96 }
 }

@@ -93,35 +93,41 @@ extension Reference where Target == KeyValue {
   }
 }
 
-/// Marshals pairs through one buffer of fixed size; what is full is sent, which here means counted and summed.
+/// Marshals pairs through a buffer of fixed size; what is full is sent, which here means counted and summed.
 struct PageMarshaller {
-  private let chunk: Reference<Bytes>
+  private var chunk: Reference<Bytes>
+  /// Whether a buffer that was sent is not used again.
+  private let freshChunks: Bool
   private var filled = 0
   /// Bytes sent so far, and a sum over them.
   private(set) var sentBytes = 0
   private(set) var sum: UInt64 = 0
 
-  init(chunkBytes: Int, _ m: Mutator) throws(OutOfMemory) { chunk = try m.makeBytes(count: chunkBytes) }
-
-  mutating func append(_ pair: Reference<KeyValue>) {
-    copy(pair.keyBytes)
-    copyWord(UInt64(truncatingIfNeeded: pair.created))
-    copyWord(UInt64(truncatingIfNeeded: pair.modified))
-    copyWord(UInt64(truncatingIfNeeded: pair.version))
-    copyWord(UInt64(truncatingIfNeeded: pair.lease))
-    copy(pair.valueBytes)
+  init(chunkBytes: Int, freshChunks: Bool = false, _ m: Mutator) throws(OutOfMemory) {
+    self.freshChunks = freshChunks
+    chunk = try m.makeBytes(count: chunkBytes)
   }
 
-  mutating func finish() { send() }
-
-  private mutating func copyWord(_ word: UInt64) {
-    withUnsafeBytes(of: word.littleEndian) { copy($0) }
+  mutating func append(_ pair: Reference<KeyValue>, _ m: Mutator) throws(OutOfMemory) {
+    try copy(pair.keyBytes, m)
+    try copyWord(pair.created, m)
+    try copyWord(pair.modified, m)
+    try copyWord(pair.version, m)
+    try copyWord(pair.lease, m)
+    try copy(pair.valueBytes, m)
   }
 
-  private mutating func copy(_ bytes: UnsafeRawBufferPointer) {
+  mutating func finish(_ m: Mutator) throws(OutOfMemory) { try send(m) }
+
+  private mutating func copyWord(_ word: Int, _ m: Mutator) throws(OutOfMemory) {
+    let word = word.littleEndian
+    try withUnsafeBytes(of: word) { (bytes) throws(OutOfMemory) in try copy(bytes, m) }
+  }
+
+  private mutating func copy(_ bytes: UnsafeRawBufferPointer, _ m: Mutator) throws(OutOfMemory) {
     var rest = bytes
     while !rest.isEmpty {
-      if filled == chunk.count { send() }
+      if filled == chunk.count { try send(m) }
       let part = min(rest.count, chunk.count - filled)
       chunk.withBytes { target in
         UnsafeMutableRawBufferPointer(rebasing: target[filled..<filled + part])
@@ -132,11 +138,12 @@ struct PageMarshaller {
     }
   }
 
-  private mutating func send() {
+  private mutating func send(_ m: Mutator) throws(OutOfMemory) {
     let sent = filled
     let part = chunk.withBytes { ContentHash.hash(UnsafeRawBufferPointer(rebasing: $0[..<sent])) }
     sum = ContentHash.combine(sum, part)
     sentBytes += sent
     filled = 0
+    if freshChunks { chunk = try m.makeBytes(count: chunk.count) }
   }
 }

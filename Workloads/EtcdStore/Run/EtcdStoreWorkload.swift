@@ -28,15 +28,12 @@ public struct EtcdStoreWorkload: Workload {
     let driver = try prepare(context)
     let observation = try driver.shedding.observe(context.heap)
     defer { observation.cancel() }
-    let sender = try driver.startSender()
     do {
+      defer { driver.stopSender() }
+      try driver.startSender()
       try driver.load(context.extent, since: began)
       try driver.repeatPhases(context.extent, since: began)
-    } catch {
-      driver.stopSender(sender)
-      throw error
     }
-    driver.stopSender(sender)
     context.endMeasuring()
     return context.heap.withMutator { m in
       driver.drain(m)
@@ -50,6 +47,8 @@ public struct EtcdStoreWorkload: Workload {
       return try WorkDriver.prepare(context, settings)
     } catch let error as DumpError {
       throw UsageError("--load: \(error)")
+    } catch let error as PlatformError {
+      throw UsageError("--backing: \(error)")
     }
   }
 }
@@ -58,17 +57,18 @@ extension WorkDriver {
   /// What the run did and whether its data is right. Nothing else uses the store any more.
   func result(_ m: Mutator) -> WorkloadResult {
     let check = store.verify(against: partitions, m)
-    let watches = checkWatches(m)
+    let watches = past.watchersWithWrongCount + wrongWatchers(m)
     let wrongAnswers = partitions.reduce(0) { $0 + $1.wrongAnswers }
-    let verified = check.holds && watches == 0 && sender.misordered == 0 && wrongAnswers == 0
-    let worked = WorkPhase.repeated.reduce(0) { $0 + operations[$1.rawValue] }
+    let misordered = sender.misordered + snapshots.withLock { $0.reduce(0) { $0 + $1.misordered } }
+    let verified = check.holds && watches == 0 && misordered == 0 && wrongAnswers == 0
+    let worked = WorkPhase.allCases.reduce(0) { $0 + ($1 == .load ? 0 : operations[$1.rawValue]) }
     return WorkloadResult(
       operations: worked, verified: verified,
       figures: figures(check, undelivered: watches, wrongAnswers: wrongAnswers, m))
   }
 
   /// How many watchers have not been sent exactly what was written in their range since they began.
-  private func checkWatches(_ m: Mutator) -> Int {
+  func wrongWatchers(_ m: Mutator) -> Int {
     let hub = store.state(m).watches
     var wrong = 0
     for id in 0..<hub.watcherCount {
@@ -89,26 +89,32 @@ extension WorkDriver {
       .init("liveValueBytes", .integer(check.valueBytes)),
       .init("checksum", .string(String(check.checksum, radix: 16))),
       .init("historyBytes", .integer(state.historyBytes)),
-      .init("compactions", .integer(state.compactions)),
+      .init("compactions", .integer(past.compactions + state.compactions)),
       .init("compactedRevision", .integer(state.compacted)),
       .init("raftEntries", .integer(state.entries.retainedCount)),
-      .init("batches", .integer(state.batch.batches)),
-      .init("leasesExpired", .integer(state.expiredLeases)),
+      .init("batches", .integer(past.batches + state.batch.batches)),
+      .init("leasesExpired", .integer(past.expiredLeases + state.expiredLeases)),
       .init("leases", .integer(state.leases.leaseCount)),
       .init("watchers", .integer(hub.watcherCount)),
       .init("watchEventsDelivered", .integer(sender.deliveredEvents)),
       .init("watchBytesSent", .integer(sender.marshalledBytes)),
-      .init("watchVictims", .integer(hub.victims)),
-      .init("watchCancellations", .integer(hub.cancellations)),
+      .init("watchVictims", .integer(past.victims + hub.victims)),
+      .init("watchCancellations", .integer(past.cancellations + hub.cancellations)),
       .init("listsFinished", .integer(partitions.reduce(0) { $0 + $1.list.finishedLists })),
       .init("listRestarts", .integer(partitions.reduce(0) { $0 + $1.list.restarts })),
       .init("shed", .integer(partitions.reduce(0) { $0 + $1.shedOperations })),
       .init("logCuts", .integer(shedding.cuts)),
       .init("pressure", shedding.figures),
-      .init("slowRequests", .integer(state.slowRequests)),
+      .init("slowRequests", .integer(past.slowRequests + state.slowRequests)),
       .init("rounds", .integer(rounds)),
+      .init("profile", .string(options.profile.rawValue)),
+      .init("snapshots", snapshotFigures),
+      .init("limitShrink", limitShrink.figures?.json ?? .null),
+      .init("leak", leak.figures?.json ?? .null),
+      .init("restarts", .array(restarts.map(\.json))),
+      .init("backing", backingFigures),
       .init("check", checkFigures(check, undelivered: undelivered, wrongAnswers: wrongAnswers)),
-      .init("phaseLatencies", .array(WorkPhase.allCases.map(phaseFigures))),
+      .init("phaseLatencies", .array(([.load] + options.phases).map(phaseFigures))),
     ])
   }
 
@@ -125,6 +131,22 @@ extension WorkDriver {
       .init("watchersWithWrongCount", .integer(undelivered)),
       .init("misorderedEvents", .integer(sender.misordered)),
     ])
+  }
+
+  /// The sum and the last of all snapshots, nil when none was sent.
+  private var snapshotFigures: JSONValue {
+    let all = snapshots.withLock { $0 }
+    guard let last = all.last else { return .null }
+    return [
+      "times": .integer(all.count), "bytes": .integer(all.reduce(0) { $0 + $1.bytes }),
+      "lastPairs": .integer(last.pairs), "lastRevision": .integer(last.revision),
+      "lastChecksum": .string(String(last.checksum, radix: 16)),
+    ]
+  }
+
+  private var backingFigures: JSONValue {
+    guard let file = store.backing else { return .null }
+    return ["fileBytes": .integer(file.fileBytes), "usedBytes": .integer(file.usedBytes)]
   }
 
   private func phaseFigures(_ phase: WorkPhase) -> JSONValue {

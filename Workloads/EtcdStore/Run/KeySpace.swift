@@ -2,55 +2,14 @@
 //
 // Made-up keys are written out of their number when they are needed, so they cost no memory outside the store; a dump's
 // keys are kept once, end to end. Sizes follow the mix of a cluster: pods and nodes of some kilobytes, node leases of
-// some hundred bytes, config maps with a long tail.
+// some hundred bytes, config maps with a long tail; StoreProfile has the tables.
 
 import Glibc
 
-/// A kind of resource: its share of the keys and how large its values are.
-struct ResourceKind {
-  let directory: StaticString
-  let prefix: StaticString
-  /// Of 50 keys, how many are of this kind.
-  let share: Int
-  /// Mean value size relative to the mean of all, and the spread of its logarithm.
-  let size: Double
-  let spread: Double
-  /// How clients write it.
-  let role: ResourceRole
-}
-
-/// How clients use a key.
-enum ResourceRole {
-  /// Renewed all the time, as a node's lease is.
-  case heartbeat
-  /// Updated by comparison with what was read; deleted and made again.
-  case status
-  /// Hardly ever written.
-  case settled
-}
-
 /// Numbered keys. Immutable once made; any thread may read it.
 final class KeySpace: Sendable {
-  static let kinds: [ResourceKind] = [
-    ResourceKind(
-      directory: "/registry/pods/ns-", prefix: "/pod-", share: 20, size: 1.35, spread: 0.6, role: .status),
-    ResourceKind(
-      directory: "/registry/leases/kube-node-lease-", prefix: "/node-", share: 10, size: 0.4, spread: 0,
-      role: .heartbeat),
-    ResourceKind(
-      directory: "/registry/minions/zone-", prefix: "/node-", share: 1, size: 3, spread: 0.3, role: .status),
-    ResourceKind(
-      directory: "/registry/endpointslices/ns-", prefix: "/service-", share: 4, size: 1.6, spread: 0.5, role: .status),
-    ResourceKind(
-      directory: "/registry/configmaps/ns-", prefix: "/config-", share: 5, size: 1.5, spread: 1.1, role: .settled),
-    ResourceKind(
-      directory: "/registry/secrets/ns-", prefix: "/secret-", share: 5, size: 0.6, spread: 0.7, role: .settled),
-    ResourceKind(
-      directory: "/registry/services/specs/ns-", prefix: "/service-", share: 5, size: 0.5, spread: 0.2, role: .settled),
-  ]
   static let eventDirectory: StaticString = "/registry/events/ns-"
   static let burstDirectory: StaticString = "/registry/bursts/ns-"
-  static let mostValueBytes = 65_536
   /// No key this makes is longer.
   static let mostKeyBytes = 96
 
@@ -58,25 +17,35 @@ final class KeySpace: Sendable {
   /// Keys of a dump end to end, with where each begins; nil for made-up keys.
   private let dumped: DumpedKeys?
   private let meanValueBytes: Int
+  private let profile: StoreProfile
+  private let kinds: [ResourceKind]
+  /// The shares of all kinds.
+  private let shares: Int
 
   /// Made-up keys.
-  init(count: Int, meanValueBytes: Int) {
+  init(count: Int, meanValueBytes: Int, profile: StoreProfile = .mixed) {
     self.count = count
     self.meanValueBytes = meanValueBytes
+    self.profile = profile
+    kinds = profile.kinds
+    shares = kinds.reduce(0) { $0 + $1.share }
     dumped = nil
   }
 
   /// A dump's keys.
   init(_ dumped: DumpedKeys) {
     count = dumped.count
-    meanValueBytes = 1_000
+    profile = .mixed
+    meanValueBytes = profile.meanValueBytes
+    kinds = []
+    shares = 0
     self.dumped = dumped
   }
 
   var isMadeUp: Bool { dumped == nil }
 
-  private static func kind(of number: Int) -> ResourceKind {
-    var place = number % 50
+  private func kind(of number: Int) -> ResourceKind {
+    var place = number % shares
     for kind in kinds {
       if place < kind.share { return kind }
       place -= kind.share
@@ -85,17 +54,17 @@ final class KeySpace: Sendable {
   }
 
   func role(of number: Int) -> ResourceRole {
-    if isMadeUp { return KeySpace.kind(of: number).role }
+    if isMadeUp { return kind(of: number).role }
     return number % 5 == 0 ? .heartbeat : number % 5 < 4 ? .status : .settled
   }
 
   /// The bytes of key `number`: in the dump, or written into `scratch`.
   func key(_ number: Int, _ scratch: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer {
     if let dumped { return dumped[number] }
-    let kind = KeySpace.kind(of: number)
+    let kind = self.kind(of: number)
     var writer = KeyWriter(scratch)
     writer.append(kind.directory)
-    writer.append(decimal: number / 50 % 97, digits: 3)
+    writer.append(decimal: number / shares % 97, digits: 3)
     writer.append(kind.prefix)
     writer.append(decimal: number, digits: 7)
     return writer.bytes
@@ -122,14 +91,14 @@ final class KeySpace: Sendable {
 
   /// How large a made-up value of key `number` is; `draw` picks one size out of the kind's spread.
   func valueBytes(_ number: Int, draw: UInt64) -> Int {
-    let kind = KeySpace.kind(of: number)
-    return KeySpace.draw(mean: Double(meanValueBytes) * kind.size, spread: kind.spread, draw)
+    let kind = self.kind(of: number)
+    return self.draw(mean: Double(meanValueBytes) * kind.size, spread: kind.spread, draw)
   }
 
-  var eventBytes: Int { max(16, meanValueBytes * 3 / 4) }
+  var eventBytes: Int { profile.eventBytes(mean: meanValueBytes) }
 
   /// A lognormal size; the normal deviate is the sum of four uniform ones.
-  private static func draw(mean: Double, spread: Double, _ draw: UInt64) -> Int {
+  private func draw(mean: Double, spread: Double, _ draw: UInt64) -> Int {
     var sum = 0.0
     var word = ContentHash.mix(draw)
     for _ in 0..<4 {
@@ -137,7 +106,7 @@ final class KeySpace: Sendable {
       word >>= 16
     }
     let normal = (sum - 2) * 3.0.squareRoot()
-    return min(mostValueBytes, max(16, Int(mean * exp(spread * normal - spread * spread / 2))))
+    return min(profile.mostValueBytes, max(16, Int(mean * exp(spread * normal - spread * spread / 2))))
   }
 }
 

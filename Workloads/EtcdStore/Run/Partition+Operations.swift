@@ -164,6 +164,36 @@ extension Partition {
     return .listPage
   }
 
+  /// The whole store in one response.
+  func listAll(_ store: EtcdStore, _ m: Mutator) throws -> WorkKind {
+    restartList()
+    let page = try store.page(from: list.start.bytes, to: nil, limit: PageLimit.none, m)
+    if page.hasMore || !isOrdered(page) { wrongAnswers += 1 }
+    _ = try store.sendWhole(page, m)
+    list.finishedLists += 1
+    return .list
+  }
+
+  /// The whole store at one revision in messages of some size, one after the other.
+  func streamAll(_ store: EtcdStore, _ m: Mutator) throws -> WorkKind {
+    let finished = list.finishedLists
+    restartList()
+    while list.finishedLists == finished {
+      do {
+        let page = try store.page(
+          from: list.start.bytes, to: nil, at: list.revision, limit: PageLimit.streamed, m)
+        if !isOrdered(page) { wrongAnswers += 1 }
+        _ = try store.sendWhole(page, m)
+        advance(past: page, pinned: true)
+      } catch StoreError.compacted {
+        list.restarts += 1
+        restartList()
+      }
+      m.poll()
+    }
+    return .list
+  }
+
   /// The next list starts with the first key, at the revision of that time.
   func restartList() {
     list.start.removeAll()

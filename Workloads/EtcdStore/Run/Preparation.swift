@@ -9,13 +9,15 @@ extension WorkDriver {
   /// - Throws: `DumpError` for a dump that cannot be used; `OutOfMemory`.
   static func prepare(_ context: RunContext, _ options: EtcdStoreOptions) throws -> WorkDriver {
     try context.heap.withMutator { m in
-      let store = try EtcdStore(options.storeConfiguration, m)
+      let backing = try options.backingFolder.map { try BackingFile(folder: $0) }
+      let store = try EtcdStore(options.storeConfiguration, backing: backing, m)
       let partitions: [Partition]
       if let path = options.dumpPath {
         partitions = try loadDump(path, options, context, store, m)
       } else {
         partitions = shareOut(
-          KeySpace(count: options.keys, meanValueBytes: options.valueBytes), options, seed: context.seed)
+          KeySpace(count: options.keys, meanValueBytes: options.valueBytes, profile: options.profile), options,
+          seed: context.seed)
       }
       try setUpWatchers(options, store, m)
       return WorkDriver(context, options, store, partitions)
@@ -65,7 +67,7 @@ extension WorkDriver {
   static func setUpWatchers(_ options: EtcdStoreOptions, _ store: EtcdStore, _ m: Mutator) throws(OutOfMemory) {
     let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: KeySpace.mostKeyBytes, alignment: 16)
     defer { scratch.deallocate() }
-    let directories = KeySpace.kinds.map(\.directory) + [KeySpace.eventDirectory, KeySpace.burstDirectory]
+    let directories = options.profile.kinds.map(\.directory) + [KeySpace.eventDirectory, KeySpace.burstDirectory]
     for number in 0..<options.watchers {
       let stream = number / 10
       if number % 10 == 9 {

@@ -7,11 +7,12 @@ import Synchronization
 import Tricolor
 import TricolorPlatform
 
-/// A run in progress. Phases are driven by one thread; the client threads of a phase touch disjoint clients.
+/// A run in progress. Phases are driven by one thread; the client threads of a phase touch disjoint clients. The store is another one after a
+/// restart, which happens while neither clients nor the sender run.
 final class WorkDriver: Sendable {
   let context: RunContext
   let options: EtcdStoreOptions
-  let store: EtcdStore
+  nonisolated(unsafe) var store: EtcdStore
   nonisolated(unsafe) let partitions: [Partition]
   /// Latencies by phase: of clients, merged when a phase is over, and of the sender.
   let latencies = WorkPhase.allCases.map { _ in LatencyTable() }
@@ -22,7 +23,14 @@ final class WorkDriver: Sendable {
   private let phase = Atomic<Int>(WorkPhase.load.rawValue)
   private let senderStops = Atomic<Bool>(false)
   let shedding: LoadShedding
+  let limitShrink: LimitShrink
+  let leak: Leak
   nonisolated(unsafe) private(set) var sender = WatchSender()
+  nonisolated(unsafe) private var senderThread: NativeThread? = nil
+  /// What the stores before the last restart had counted.
+  nonisolated(unsafe) var past = StoreCounts()
+  nonisolated(unsafe) var restarts: [RestartReport] = []
+  let snapshots = Mutex<[SnapshotReport]>([])
 
   init(_ context: RunContext, _ options: EtcdStoreOptions, _ store: EtcdStore, _ partitions: [Partition]) {
     self.context = context
@@ -30,6 +38,8 @@ final class WorkDriver: Sendable {
     self.store = store
     self.partitions = partitions
     shedding = LoadShedding(isOn: options.sheds)
+    limitShrink = LimitShrink(context.heap)
+    leak = Leak(context.heap, shedding, bytesPerSecond: options.leakRate)
   }
 
   private static let retryMicroseconds: UInt32 = 10_000
@@ -57,29 +67,33 @@ final class WorkDriver: Sendable {
   private func load(
     _ partition: Partition, until end: PhaseExtent, _ client: Client, _ table: LatencyTable, _ m: Mutator
   ) throws {
-    for start in stride(from: 0, to: partition.all.count, by: 10) {
+    let step = options.profile.keysPerLoad
+    for start in stride(from: 0, to: partition.all.count, by: step) {
       let began = WorkDriver.now()
       if isOver || end.isOver(at: began) { return }
-      try orShed(partition) { try partition.load(from: start, count: 10, store, m) }
+      try orShed(partition) { try partition.load(from: start, count: step, store, m) }
       note(.transaction, since: began, client, table)
     }
   }
 
   /// Repeats the phases until `extent` is used up or the user interrupts.
   func repeatPhases(_ extent: Extent, since began: UInt64) throws {
+    let phases = options.phases
+    if phases.isEmpty { return }
     var left = 0
     if case .operations(let count) = extent { left = count }
     while !isOver {
       let extents: [PhaseExtent]
       switch extent {
       case .operations:
-        extents = RoundPlan.counts(left: left)
+        extents = RoundPlan.counts(of: phases, left: left)
         left -= extents.reduce(0) { $0 + $1.total }
       case .nanoseconds(let length):
-        extents = RoundPlan.times(from: WorkDriver.now(), end: began + length, round: options.roundNanoseconds)
-      case .natural: extents = RoundPlan.counts(left: RoundPlan.operations)
+        extents = RoundPlan.times(
+          of: phases, from: WorkDriver.now(), end: began + length, round: options.roundNanoseconds)
+      case .natural: extents = RoundPlan.counts(of: phases, left: RoundPlan.operations)
       }
-      for (phase, part) in zip(WorkPhase.repeated, extents) where !isOver { try run(phase, part) }
+      for (phase, part) in zip(phases, extents) where !isOver { try run(phase, part) }
       rounds += 1
       if isUsedUp(extent, left: left, since: began) { return }
     }
@@ -94,15 +108,34 @@ final class WorkDriver: Sendable {
 
   private func run(_ phase: WorkPhase, _ extent: PhaseExtent) throws {
     try measure(phase) {
-      let parts = try context.runClients { client, m in
-        let table = LatencyTable()
-        if phase == .compaction && client.index == 0 {
-          try self.compact(client, table, m) { try self.store.compactAll(m) }
-        }
-        try self.work(phase, extent, client, table, m)
-        return table
+      switch phase {
+      case .limitShrink: return try limitShrink.during { try runClients(phase, extent) }
+      case .leak: return try leak.during { try runClients(phase, extent) }
+      case .restart:
+        try restart()
+        return try runClients(phase, extent)
+      case .load, .steady, .listStorm, .compaction, .watchBurst, .snapshot: return try runClients(phase, extent)
       }
-      return collect(parts, into: phase)
+    }
+  }
+
+  /// Lets all clients do their part of a phase and answers how many operations they did.
+  private func runClients(_ phase: WorkPhase, _ extent: PhaseExtent) throws -> Int {
+    let parts = try context.runClients { client, m in
+      let table = LatencyTable()
+      if client.index == 0 { try self.begin(phase, client, table, m) }
+      try self.work(phase, extent, client, table, m)
+      return table
+    }
+    return collect(parts, into: phase)
+  }
+
+  /// What one client does before its operations.
+  private func begin(_ phase: WorkPhase, _ client: Client, _ table: LatencyTable, _ m: Mutator) throws {
+    switch phase {
+    case .compaction: try compact(client, table, m) { try self.store.compactAll(m) }
+    case .snapshot: try sendSnapshot(client, table, m)
+    case .load, .steady, .listStorm, .watchBurst, .limitShrink, .leak, .restart: break
     }
   }
 
@@ -119,7 +152,7 @@ final class WorkDriver: Sendable {
     var count = 0
     for part in parts {
       latencies[phase.rawValue].add(part)
-      count += WorkKind.allCases.reduce(0) { $0 + ($1 == .compaction ? 0 : part.count($1)) }
+      count += WorkKind.allCases.reduce(0) { $0 + ($1.isOperation ? part.count($1) : 0) }
     }
     return count
   }
@@ -192,12 +225,25 @@ final class WorkDriver: Sendable {
     try orShed(partition) {
       switch phase {
       case .listStorm where shedding.refusesLists: kind = refuseList(partition, m)
-      case .listStorm: kind = try partition.listPage(store, pinned: true, m)
+      case .listStorm: kind = try list(partition, m)
       case .watchBurst: kind = try partition.burstOperation(store, m)
-      case .load, .steady, .compaction: kind = try partition.steadyOperation(store, m)
+      case .load, .steady, .compaction, .snapshot, .limitShrink, .leak, .restart:
+        kind = try partition.steadyOperation(store, m)
       }
     }
     return kind
+  }
+
+  /// A list, or a page of one; nil when it was shed.
+  private func list(_ partition: Partition, _ m: Mutator) throws -> WorkKind? {
+    switch options.lists {
+    case .pages: return try partition.listPage(store, pinned: true, m)
+    case .stream: return try partition.streamAll(store, m)
+    case .unary:
+      let bytes = store.listBytes(m)
+      let isDone = try shedding.admitting(bytes, context.heap) { _ = try partition.listAll(store, m) }
+      return isDone ? .list : refuseList(partition, m)
+    }
   }
 
   /// Turns a list away; the client comes back after a while.
@@ -228,6 +274,17 @@ final class WorkDriver: Sendable {
     }
   }
 
+  private func sendSnapshot(_ client: Client, _ table: LatencyTable, _ m: Mutator) throws {
+    let began = WorkDriver.now()
+    do throws(OutOfMemory) {
+      let report = try store.sendSnapshot(m)
+      snapshots.withLock { $0.append(report) }
+      note(.snapshot, since: began, client, table)
+    } catch {
+      partitions[client.index].shedOperations += 1
+    }
+  }
+
   private func note(_ kind: WorkKind, since began: UInt64, _ client: Client, _ table: LatencyTable) {
     let nanoseconds = WorkDriver.now() - began
     client.record(kind: kind.rawValue, nanoseconds: nanoseconds)
@@ -237,8 +294,9 @@ final class WorkDriver: Sendable {
   // MARK: The sender
 
   /// Starts the thread that delivers what watchers are sent.
-  func startSender() throws(PlatformError) -> NativeThread {
-    try NativeThread.start(name: "watch-sender") {
+  func startSender() throws(PlatformError) {
+    senderStops.store(false, ordering: .relaxed)
+    senderThread = try NativeThread.start(name: "watch-sender") {
       self.context.heap.withMutator { m in
         self.sender.run(self.store, m) {
           self.shedding.apply(to: self.store, m)
@@ -250,7 +308,10 @@ final class WorkDriver: Sendable {
     }
   }
 
-  func stopSender(_ thread: NativeThread) {
+  /// Ends the thread, if it runs.
+  func stopSender() {
+    guard let thread = senderThread else { return }
+    senderThread = nil
     senderStops.store(true, ordering: .releasing)
     store.queues.announce()
     thread.join()

@@ -2,7 +2,10 @@
 
 /// A kind of operation; the raw value is its index in every table.
 enum WorkKind: Int, CaseIterable, Sendable {
-  case put, transaction, get, listPage, leaseRenewal, delete, compaction, watchDelivery
+  case put, transaction, get, listPage, leaseRenewal, delete, compaction, list, snapshot, watchDelivery
+
+  /// Whether it counts as an operation of a client, and not as work that the store does beside them.
+  var isOperation: Bool { ![.compaction, .snapshot, .watchDelivery].contains(self) }
 
   var name: String {
     switch self {
@@ -13,6 +16,8 @@ enum WorkKind: Int, CaseIterable, Sendable {
     case .leaseRenewal: return "lease renew"
     case .delete: return "delete"
     case .compaction: return "compaction"
+    case .list: return "list"
+    case .snapshot: return "snapshot"
     case .watchDelivery: return "watch delivery"
     }
   }

@@ -1,6 +1,6 @@
 // What has been written since the last batch commit: etcd buffers marshalled pairs until 100 ms or a number of
-// operations have passed, then hands them to its database. Here the database is nothing: a flush forgets the pairs. A
-// bound in bytes, which etcd does not have, keeps a burst of large values from filling a small container with the
+// operations have passed, then hands them to its database. Here the database is nothing, unless there is a file: a flush forgets
+// the pairs. A bound in bytes, which etcd does not have, keeps a burst of large values from filling a small container with the
 // buffer alone.
 
 import Tricolor
@@ -29,6 +29,16 @@ struct WriteBuffer: Managed {
   var flushedPairs = 0
 }
 
+extension Reference where Target == BufferedPair {
+  /// Writes the pair; room has been reserved.
+  fileprivate func write(to file: BackingFile) {
+    let key = self.key.unsafelyUnwrapped.bytes
+    let main = Int(bigEndian: key.loadUnaligned(as: Int.self))
+    let sub = Int(bigEndian: key.loadUnaligned(fromByteOffset: 9, as: Int.self))
+    file.write(main: main, sub: sub, UnsafeRawBufferPointer(self.value.unsafelyUnwrapped.bytes))
+  }
+}
+
 extension Reference where Target == WriteBuffer {
   /// Makes room for `count` more pairs.
   func reserve(_ count: Int, _ m: Mutator) throws(OutOfMemory) {
@@ -50,12 +60,20 @@ extension Reference where Target == WriteBuffer {
     self.pairBytes += pair.value?.count ?? 0
   }
 
-  /// Forgets the batch if it is large or old enough.
-  func flushIfDue(at now: UInt64) {
+  /// Hands the batch over if it is large or old enough.
+  func flushIfDue(to file: BackingFile?, at now: UInt64) {
     guard
       self.pairCount >= WriteBuffer.mostPairs || self.pairBytes >= WriteBuffer.mostBytes
         || now &- self.flushedAt >= WriteBuffer.mostNanoseconds
     else { return }
+    flush(to: file, at: now)
+  }
+
+  /// Hands the batch over.
+  func flush(to file: BackingFile?, at now: UInt64) {
+    if let file {
+      for index in 0..<self.pairCount { self.pairs.unsafelyUnwrapped[index].unsafelyUnwrapped.write(to: file) }
+    }
     self.batches += 1
     self.flushedPairs += self.pairCount
     self.flushedAt = now

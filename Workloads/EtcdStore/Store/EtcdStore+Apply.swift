@@ -28,14 +28,14 @@ extension EtcdStore {
     if writes > 0 {
       commit(request, state, at: now)
       notify(request, state, at: now, m)
-      state.batch.flushIfDue(at: now)
+      state.batch.flushIfDue(to: backing, at: now)
       noteHalfway(state)
     }
     return TransactionOutcome(
       succeeded: true, revision: state.revision, compactionIsDue: state.historyBytes > configuration.historyBytes)
   }
 
-  private func noteHalfway(_ state: Reference<StoreState>) {
+  func noteHalfway(_ state: Reference<StoreState>) {
     if state.halfway == 0 && state.historyBytes > configuration.historyBytes / 2 { state.halfway = state.revision }
   }
 
@@ -59,6 +59,11 @@ extension EtcdStore {
     }
     try state.history.reserve(writes, m)
     try state.batch.reserve(writes, m)
+    if let backing {
+      for place in 0..<request.operationCount {
+        if let buffered = request.operation(place).buffered { try backing.reserve(buffered.value?.count ?? 0) }
+      }
+    }
     return writes
   }
 
@@ -138,7 +143,11 @@ extension EtcdStore {
       }
       index.commit(after, main: main, sub: sub)
       moveLease(operation, after, state)
-      if let before = operation.before { state.historyBytes += before.footprint }
+      if let before = operation.before {
+        state.historyBytes += before.footprint
+        state.pairBytes -= before.contentBytes
+      }
+      if !after.isDeletion { state.pairBytes += after.contentBytes }
       if after.isDeletion { state.historyBytes += after.footprint }
       state.history.append(after, main: main, at: now)
       state.batch.append(buffered)

@@ -5,6 +5,7 @@
 
 import Synchronization
 import Tricolor
+import TricolorPlatform
 
 /// What a compaction did.
 struct CompactionReport: Sendable {
@@ -56,6 +57,8 @@ extension EtcdStore {
       if revision > state.revision { throw StoreError.future(requested: revision, current: state.revision) }
       let snapshot = try state.keys.snapshot(m)
       state.compacted = revision
+      // What is dropped must be in the file to be forgotten there.
+      if backing != nil { state.batch.flush(to: backing, at: Clock.monotonic()) }
       return snapshot
     }
     var report = CompactionReport(revision: revision)
@@ -87,7 +90,7 @@ extension EtcdStore {
       let state = self.state(m)
       for place in 0..<count {
         let index = keys[place].unsafelyUnwrapped
-        let result = try index.compact(at: revision, m)
+        let result = try index.compact(at: revision, forgetIn: backing, m)
         state.historyBytes -= result.droppedBytes
         report.visitedKeys += 1
         report.droppedRecords += result.droppedRecords

@@ -13,7 +13,9 @@ extension EtcdStore {
     try lock.writing(m) {
       let lessor = state(m).leases
       guard lessor.find(id) == nil else { throw StoreError.leaseExists(id) }
-      _ = try lessor.grant(id, lifetime: lifetime, session: session, now: now, m)
+      try backing?.reserve(MemoryLayout<StoredLease>.size)
+      let lease = try lessor.grant(id, lifetime: lifetime, session: session, now: now, m)
+      backing?.write(lease: id, StoredLease(lifetime: lifetime, session: session, expiry: lease.expiry))
     }
   }
 
@@ -25,6 +27,7 @@ extension EtcdStore {
       let lessor = state(m).leases
       guard let lease = lessor.find(id) else { throw .leaseNotFound(id) }
       lessor.renew(lease, now: now)
+      backing?.renew(lease: id, expiry: lease.expiry)
     }
   }
 
@@ -70,5 +73,6 @@ extension EtcdStore {
       _ = try apply(request, entry: entry, nil, state, m)
     }
     state.leases.remove(lease)
+    backing?.forget(lease: lease.id)
   }
 }

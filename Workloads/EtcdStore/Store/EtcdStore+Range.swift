@@ -19,6 +19,11 @@ struct PageLimit: Sendable {
   var keys = 500
   /// Bytes of keys and values; a page holds one pair at least.
   var bytes = 1 << 20
+
+  /// Everything in one page.
+  static let none = PageLimit(keys: .max, bytes: .max)
+  /// A message of a streamed list.
+  static let streamed = PageLimit(keys: .max, bytes: 1_500_000)
 }
 
 extension EtcdStore {
@@ -74,11 +79,40 @@ extension EtcdStore {
   func send(_ page: Reference<RangeResponse>, _ m: Mutator) throws(OutOfMemory) -> PageMarshaller {
     var marshaller = try PageMarshaller(chunkBytes: configuration.chunkBytes, m)
     for index in 0..<page.pairCount {
-      marshaller.append(page.pair(index))
+      try marshaller.append(page.pair(index), m)
       m.poll()
     }
-    marshaller.finish()
+    try marshaller.finish(m)
     return marshaller
+  }
+
+  /// Sends a page as one message, made in one buffer: etcd's way of answering a range. Answers the message's bytes and their hash.
+  func sendWhole(_ page: Reference<RangeResponse>, _ m: Mutator) throws(OutOfMemory) -> (bytes: Int, sum: UInt64) {
+    var size = 0
+    for index in 0..<page.pairCount { size += Wire.bytesField(page.pair(index).marshalledBytes) }
+    let message = try m.makeBytes(count: size)
+    var position = 0
+    var sum: UInt64 = 0
+    for index in 0..<page.pairCount {
+      let pair = page.pair(index)
+      let bytes = message.bytes
+      var writer = WireWriter(UnsafeMutableRawBufferPointer(rebasing: bytes[position...]))
+      writer.nested(2, pair.marshalledBytes)
+      pair.writeFields(&writer)
+      let written = position..<position + writer.position
+      sum = ContentHash.combine(sum, ContentHash.hash(UnsafeRawBufferPointer(rebasing: bytes[written])))
+      position = written.upperBound
+      m.poll()
+    }
+    return (size, sum)
+  }
+
+  /// What a list of everything in one response takes: its bytes, and the array of its pairs while that grows.
+  func listBytes(_ m: Mutator) -> Int {
+    lock.reading(m) {
+      let state = self.state(m)
+      return state.pairBytes + state.keys.keyCount * 48
+    }
   }
 
   private func makeRangeResponse(_ m: Mutator) throws(OutOfMemory) -> Reference<RangeResponse> {
@@ -107,6 +141,7 @@ extension EtcdStore {
       }
       bytes += size
       try response.append(pair, m)
+      m.poll()
       return true
     }
   }

@@ -34,7 +34,14 @@ extension EtcdStore {
       try index.prepareCommit(deletes: false, m)
       if restored.lease != 0 { try attach(key, to: restored.lease, state, m) }
       try state.keys.insert(index, m)
-      index.restore(pair, main: restored.modified, sub: 0)
+      state.pairBytes += pair.contentBytes
+      let sub = backing?.unusedSub(of: restored.modified) ?? 0
+      index.restore(pair, main: restored.modified, sub: sub)
+      if let backing {
+        let marshalled = try pair.marshal(m)
+        try backing.reserve(marshalled.count)
+        backing.write(main: restored.modified, sub: sub, UnsafeRawBufferPointer(marshalled.bytes))
+      }
     }
   }
 
@@ -47,10 +54,13 @@ extension EtcdStore {
     }
   }
 
-  private func attach(
-    _ key: Reference<Bytes>, to id: Int, _ state: Reference<StoreState>, _ m: Mutator
-  ) throws(OutOfMemory) {
-    if state.leases.find(id) == nil { _ = try state.leases.grant(id, lifetime: .max, session: 0, now: 0, m) }
+  /// Hangs a key on a lease; one that is not there is granted for ever.
+  func attach(_ key: Reference<Bytes>, to id: Int, _ state: Reference<StoreState>, _ m: Mutator) throws {
+    if state.leases.find(id) == nil {
+      try backing?.reserve(MemoryLayout<StoredLease>.size)
+      let lease = try state.leases.grant(id, lifetime: .max, session: 0, now: 0, m)
+      backing?.write(lease: id, StoredLease(lifetime: .max, session: 0, expiry: lease.expiry))
+    }
     let items = state.leases.find(id).unsafelyUnwrapped.items.unsafelyUnwrapped
     try items.reserve(m)
     items.insert(

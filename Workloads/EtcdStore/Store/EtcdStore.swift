@@ -17,6 +17,8 @@ import TricolorPlatform
 /// The store. Thread-safe; every method takes the calling thread's mutator of the heap it was made on.
 public final class EtcdStore: Sendable {
   let configuration: StoreConfiguration
+  /// Where records are also kept, nil for nowhere. Guarded by the writer lock.
+  let backing: BackingFile?
   let root: Root<StoreState>
   let lock = StoreLock()
   let queues = QueueLock()
@@ -26,8 +28,9 @@ public final class EtcdStore: Sendable {
   let lostAnswers = Atomic<Int>(0)
 
   /// An empty store at revision 1, as a new etcd has.
-  init(_ configuration: StoreConfiguration, _ m: Mutator) throws(OutOfMemory) {
+  init(_ configuration: StoreConfiguration, backing: BackingFile? = nil, _ m: Mutator) throws(OutOfMemory) {
     self.configuration = configuration
+    self.backing = backing
     root = m.root(try StoreState.make(configuration, m))
   }
 

@@ -13,6 +13,8 @@ struct StoreState: Managed {
   var revision = 1
   /// Reads below it are refused.
   var compacted = 0
+  /// Bytes of all keys and values there are now.
+  var pairBytes = 0
   /// Bytes that the next compaction could free: superseded values, deleted ones and deletions.
   var historyBytes = 0
   /// A revision that half of `historyBytes` lies behind, 0 while there is not that much.
