@@ -5,7 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // integer is the value of an option with whole numbers of low to high that are multiples of step.
@@ -68,6 +70,35 @@ func Seed() *uint64 {
 func declare(name string, option integer, help string) *int {
 	flag.Var(&option, name, help+"; "+option.allowed())
 	return &option.value
+}
+
+// Choice declares an option with one of some values.
+func Choice(name, fallback string, allowed []string, help string) *string {
+	value := fallback
+	flag.Func(name, help+" ("+fallback+"); "+strings.Join(allowed, ", "), func(text string) error {
+		if !slices.Contains(allowed, text) {
+			return errors.New("allowed: " + strings.Join(allowed, ", "))
+		}
+		value = text
+		return nil
+	})
+	return &value
+}
+
+// Choices declares an option with some of some values, each once, with commas.
+func Choices(name, fallback string, allowed []string, help string) *[]string {
+	values := strings.Split(fallback, ",")
+	flag.Func(name, help+" ("+fallback+"); some of "+strings.Join(allowed, ", "), func(text string) error {
+		chosen := strings.Split(text, ",")
+		for place, each := range chosen {
+			if !slices.Contains(allowed, each) || slices.Contains(chosen[:place], each) {
+				return errors.New("allowed: some of " + strings.Join(allowed, ", ") + ", each once, with commas")
+			}
+		}
+		values = chosen
+		return nil
+	})
+	return &values
 }
 
 // ParseOptions reads the command line into what was declared. Anything else there ends the process with a usage error (64).
