@@ -3,6 +3,7 @@
 # make soak   the store for an hour (DURATION=), threads come and go, limits change: is memory flat at the end?
 # make bench  Tricolor and its peers in turns, with ratios, written to docs/benchmarks.md (BENCH_OPTIONS='--peers go')
 # make bench-quick  the same at small sizes, to see that everything runs; writes nothing
+# make bench-store  the etcd-like store and its twin in Go under memory limits; hours, goes on where it was ended (BENCH_OPTIONS=)
 # make install  the C library (libtricolor.so, libtricolor.a, tricolor.h, tricolor.pc) into PREFIX=/usr/local
 # make sanitize  the tests under AddressSanitizer and ThreadSanitizer, the C under UBSan and valgrind (half an hour)
 # make docs   the library's documentation, in .build/docs; fails when a public symbol has none
@@ -24,7 +25,7 @@ PREFIX ?= /usr/local
 run: DURATION ?= 15s
 soak: DURATION ?= 1h
 
-.PHONY: run test install soak bench bench-quick sanitize docs examples format lint set-up build
+.PHONY: run test install soak bench bench-quick bench-store sanitize docs examples format lint set-up build
 
 run: build
 	@if $(TRICOLOR) topology --json - | grep -q '"canMakeCgroup" *: *true'; then \
@@ -58,6 +59,10 @@ bench: build
 bench-quick: build
 	@echo "==> Tricolor and its peers in turns, small sizes"
 	python3 Benchmarks/compare.py --quick $(BENCH_OPTIONS) $(TRICOLOR)
+
+bench-store: build
+	@echo "==> the store and its twin in Go under memory limits"
+	python3 Benchmarks/compare_store.py --markdown docs/benchmarks-store.md $(BENCH_OPTIONS) $(TRICOLOR)
 
 sanitize: sanitize-undefined sanitize-valgrind sanitize-address sanitize-thread
 

@@ -73,25 +73,27 @@ final class Leak: Sendable {
     return try body()
   }
 
+  private var goesOn: Bool { !shedding.isCritical && !isOver.load(ordering: .relaxed) }
+
   private func run(_ m: Mutator) {
     let began = Clock.monotonic()
     var figures = Figures()
     figures.times = state.withLock { $0.times } + 1
     var kept: Reference<LeakedChunk>? = nil
-    while figures.ending == .phaseEnded && !isOver.load(ordering: .relaxed) {
+    while figures.ending == .phaseEnded && goesOn {
       let due = Int(Double(Clock.monotonic() - began) / 1e9 * Double(bytesPerSecond))
       do throws(OutOfMemory) {
-        while figures.keptBytes + LeakedChunk.bytes <= due && !shedding.isCritical {
+        while figures.keptBytes + LeakedChunk.bytes <= due && goesOn {
           let content = try m.makeBytes(count: LeakedChunk.bytes) { memset($0.baseAddress!, 1, $0.count) }
           kept = try m.make(LeakedChunk(content: content, next: kept))
           figures.keptBytes += LeakedChunk.bytes
         }
-        if shedding.isCritical { figures.ending = .shed }
       } catch {
         figures.ending = .outOfMemory
       }
       m.blocking { _ = usleep(Leak.pauseMicroseconds) }
     }
+    if figures.ending == .phaseEnded && shedding.isCritical { figures.ending = .shed }
     figures.nanoseconds = Clock.monotonic() - began
     withExtendedLifetime(kept) {}
     state.withLock { $0 = figures }
