@@ -5,6 +5,7 @@
 # make bench-quick  the same at small sizes, to see that everything runs; writes nothing
 # make bench-store  the etcd-like store and its twin in Go under memory limits; hours, goes on where it was ended (BENCH_OPTIONS=)
 # make install  the C library (libtricolor.so, libtricolor.a, tricolor.h, tricolor.pc) into PREFIX=/usr/local
+# make test-numa  what needs several NUMA nodes or version 2 of control groups, in virtual machines that have them (qemu)
 # make sanitize  the tests under AddressSanitizer and ThreadSanitizer, the C under UBSan and valgrind (half an hour)
 # make docs   the library's documentation, in .build/docs; fails when a public symbol has none
 # make examples  the packages in Examples/, as their users would build and run them
@@ -25,7 +26,7 @@ PREFIX ?= /usr/local
 run: DURATION ?= 15s
 soak: DURATION ?= 1h
 
-.PHONY: run test install soak bench bench-quick bench-store sanitize docs examples format lint set-up build
+.PHONY: run test test-numa install soak bench bench-quick bench-store sanitize docs examples format lint set-up build
 
 run: build
 	@if $(TRICOLOR) topology --json - | grep -q '"canMakeCgroup" *: *true'; then \
@@ -46,6 +47,13 @@ test: set-up lint
 install: set-up
 	@echo "==> release build of the C library, then into $(PREFIX)"
 	SWIFT=$(SWIFT) Scripts/c-library.sh $(PREFIX)
+
+# 77 is no failure: the machine has no qemu, and that was said.
+test-numa: set-up
+	@echo "==> optimised build of the tests"
+	$(SWIFT) build -c release --build-tests -Xswiftc -enable-testing --scratch-path .build-release-tests
+	@echo "==> the tests in virtual machines"
+	python3 Tests/VirtualMachine/suite.py .build-release-tests/release || [ $$? -eq 77 ]
 
 soak: set-up
 	@echo "==> release build of the soak, then $(DURATION) of it"

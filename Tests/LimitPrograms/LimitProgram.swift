@@ -29,6 +29,9 @@ struct LimitProgram {
     case .swings: try Swings(heap, spikeRate: 200 * mebibyte).run(figures)
     case .jumps: try Swings(heap, spikeRate: nil).run(figures)
     case .quota: followQuota(heap, figures)
+    case .busy: try stayBusy(heap, figures)
+    case .busyUntilTightened: try stayBusy(heap, figures, untilTightened: true)
+    case .hold: hold()
     case .unlikeShared, .unlikeEqualParts, .unlikeEqualRoom: break
     }
     figures.write()
@@ -47,6 +50,12 @@ struct LimitProgram {
     case quota
     /// The rate of allocation swings, and malloc takes a quarter of the limit: at 200 MiB a second, or at once. In Swings.swift.
     case swings, jumps
+    /// Allocates for `BUSY_SECONDS` with `LIVE_MEBIBYTES` alive.
+    case busy
+    /// The same, but until the kernel's signs have made the goal smaller.
+    case busyUntilTightened
+    /// Takes `LIVE_MEBIBYTES` by malloc and keeps them until it is ended.
+    case hold
     /// Two unlike heaps, in UnlikeHeaps.swift.
     case unlikeShared, unlikeEqualParts, unlikeEqualRoom
   }
@@ -180,6 +189,47 @@ private func fillWithGarbage(_ heap: Heap, mebibytes: Int) throws {
   try heap.withMutator { m in
     for key in 0..<mebibytes << 10 { _ = try m.makePage(after: nil, key) }
   }
+}
+
+private func setting(_ name: String) -> Int {
+  guard let value = CurrentProcess.environment(name).flatMap({ Int($0) }) else {
+    fatalError("\(name) must be a number")
+  }
+  return value
+}
+
+private func hold() {
+  let taken = takeSlowly(mebibytes: setting("LIVE_MEBIBYTES"))
+  while true { usleep(100_000 + UInt32(taken[0][0])) }
+}
+
+/// What changes while the program is at work: the largest seen.
+private struct Extremes {
+  var limit = 0
+  var tightened = 0
+  var resident = 0
+}
+
+private func stayBusy(_ heap: Heap, _ figures: Figures, untilTightened: Bool = false) throws {
+  let live = setting("LIVE_MEBIBYTES") << 10
+  var largest = Extremes()
+  let root = try heap.withMutator { m in m.root(try m.makeList(kibibytes: live)) }
+  let end = Clock.monotonic() + UInt64(setting("BUSY_SECONDS")) * 1_000_000_000
+  while Clock.monotonic() < end, !untilTightened || largest.tightened == 0 {
+    try fillWithGarbage(heap, mebibytes: 1)
+    let now = heap.statistics
+    largest.limit = max(largest.limit, now.limitBytes ?? 0)
+    largest.tightened = max(largest.tightened, now.tightenedPercent)
+    largest.resident = max(largest.resident, now.residentBytes)
+  }
+  figures.note("largestLimit", largest.limit)
+  figures.note("tightened", largest.tightened)
+  figures.note("largestResident", largest.resident)
+  figures.note("limit", heap.statistics.limitBytes ?? 0)
+  figures.note("resident", heap.statistics.residentBytes)
+  figures.note("cyclesByLimit", heap.statistics.cyclesByCause[.limit] ?? 0)
+  figures.note("right", heap.withMutator { m in m.countRight(root.get(m), kibibytes: live) })
+  figures.note("live", live)
 }
 
 // MARK: Returning memory

@@ -15,7 +15,52 @@ struct ProgramOutcome {
   }
 }
 
+/// A program at work in a control group that a test has made.
+final class RunningProgram {
+  let process = Process()
+  private let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tricolor-\(UUID().uuidString)")
+  private var figures: URL { folder.appendingPathComponent("figures") }
+  private var errors: URL { folder.appendingPathComponent("errors") }
+
+  init(_ scenario: String, in group: URL, environment: [String: String]) throws {
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = [
+      "-c", #"echo $$ >"$3/cgroup.procs" && exec "$0" "$1" "$2" 2>"$4""#, try LimitPrograms.program().path, scenario,
+      figures.path, group.path, errors.path,
+    ]
+    process.environment = LimitPrograms.passed.merging(environment) { $1 }
+    try process.run()
+  }
+
+  /// Its figures, once it has ended by itself.
+  func finish() throws -> [String: Int] {
+    process.waitUntilExit()
+    let words = try LimitPrograms.text(errors)
+    #expect(process.terminationReason == .exit && process.terminationStatus == 0, "\(words)")
+    let result = try LimitPrograms.read(figures)
+    try FileManager.default.removeItem(at: folder)
+    return result
+  }
+
+  /// Ends it, if it has not ended.
+  func end() throws {
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    process.waitUntilExit()
+    try FileManager.default.removeItem(at: folder)
+  }
+}
+
 enum LimitPrograms {
+  fileprivate static var passed: [String: String] {
+    ProcessInfo.processInfo.environment.filter { ["PATH", "LD_LIBRARY_PATH"].contains($0.key) }
+  }
+
+  fileprivate static func program() throws -> URL {
+    try URL(fileURLWithPath: CurrentProcess.executablePath()).deletingLastPathComponent()
+      .appendingPathComponent("tricolor-limit-programs")
+  }
+
   static func run(
     _ scenario: String, mebibytes: Int, environment: [String: String] = [:]
   ) throws -> ProgramOutcome {
@@ -40,18 +85,15 @@ enum LimitPrograms {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let figures = folder.appendingPathComponent("figures")
     let errors = folder.appendingPathComponent("errors")
-    let program = try URL(fileURLWithPath: CurrentProcess.executablePath()).deletingLastPathComponent()
-      .appendingPathComponent("tricolor-limit-programs")
-    let passed = ProcessInfo.processInfo.environment.filter { ["PATH", "LD_LIBRARY_PATH"].contains($0.key) }
     let child = try ConstrainedChild.run(
-      executable: "/bin/sh", arguments: ["-c", script, program.path, figures.path, errors.path] + more,
+      executable: "/bin/sh", arguments: ["-c", script, try program().path, figures.path, errors.path] + more,
       environment: passed.merging(environment) { $1 }, limitBytes: Int64(mebibytes) << 20)
     let outcome = ProgramOutcome(child: child, figures: try read(figures), errors: try text(errors))
     try FileManager.default.removeItem(at: folder)
     return outcome
   }
 
-  private static func read(_ file: URL) throws -> [String: Int] {
+  fileprivate static func read(_ file: URL) throws -> [String: Int] {
     var figures: [String: Int] = [:]
     for line in try text(file).split(separator: "\n") {
       let parts = line.split(separator: "=")
@@ -61,7 +103,7 @@ enum LimitPrograms {
   }
 
   /// What is in a file; nothing where a program was ended before it wrote one.
-  private static func text(_ file: URL) throws -> String {
+  fileprivate static func text(_ file: URL) throws -> String {
     FileManager.default.fileExists(atPath: file.path) ? try String(contentsOf: file, encoding: .utf8) : ""
   }
 }

@@ -56,12 +56,18 @@ enum LimitedCommand {
       .appendingPathComponent("tricolor")
   }
 
-  /// What `tricolor topology` says of this machine.
-  static func machine() throws -> [String: Any] {
+  /// What `tricolor topology` says of this machine, to a process in the control group `group` if that is given.
+  static func machine(in group: URL? = nil) throws -> [String: Any] {
     let process = Process()
     let output = Pipe()
     process.executableURL = try executable()
     process.arguments = ["topology", "--json", "-"]
+    if let group {
+      process.arguments = [
+        "-c", #"echo $$ >"$1/cgroup.procs" && exec "$0" topology --json -"#, try executable().path, group.path,
+      ]
+      process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    }
     process.environment = passed
     process.standardOutput = output
     try process.run()

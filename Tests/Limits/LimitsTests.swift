@@ -156,7 +156,7 @@ struct LimitsTests {
     return try running.finish()
   }
 
-  /// Whether the group that the machine makes is one of version 1, whose limits these tests change.
+  /// Whether the group that the machine makes is one of version 1, whose limits these tests change; for version 2 see VersionTwoTests.
   static let isVersionOne: Bool = {
     do {
       return try (LimitedCommand.machine()["cgroup"] as? [String: Any])?["version"] as? Int == 1
