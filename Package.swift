@@ -83,6 +83,9 @@ let package = Package(
       name: "tricolor-malloc-program", dependencies: ["Tricolor", "MallocCounter"], path: "Tests/MallocProgram"),
     .testTarget(name: "CollectionTests", dependencies: ["Tricolor", "CTricolorShims", "tricolor-malloc-program"]),
     .testTarget(name: "CompilerTests", dependencies: ["Tricolor"], exclude: ["Programs"]),
+    .testTarget(
+      name: "PlacementTests", dependencies: ["Tricolor", "CTricolorShims", "TricolorPlatform", "TricolorPacing"],
+      path: "Tests/Placement"),
     .target(name: "ShadowPrograms", dependencies: ["Tricolor", "CTricolorShims"], path: "Tests/Shadow"),
     .executableTarget(
       name: "tricolor-fuzz",

@@ -121,6 +121,10 @@ int tricolor_set_attribute_processors(void *attributes, const uint64_t *mask, si
   return pthread_attr_setaffinity_np(attributes, bytes, (const cpu_set_t *)mask);
 }
 
+int tricolor_confine_thread(const uint64_t *mask, size_t bytes) {
+  return sched_setaffinity(0, bytes, (const cpu_set_t *)mask) == 0 ? 0 : errno;
+}
+
 int tricolor_current_node(void) {
   unsigned processor, node;
   return getcpu(&processor, &node) == 0 ? (int)node : 0;

@@ -17,9 +17,22 @@ extension Heap {
 
     /// The environment's settings. A value that is not allowed is reported on standard error and its default stays.
     public static var environment: Configuration {
-      let (settings, errors) = Settings.parse(environment: { CurrentProcess.environment($0) })
+      var (settings, errors) = Settings.parse(environment: { CurrentProcess.environment($0) })
+      settings.dropAbsentPlaces { errors.append($0) }
       for error in errors { StandardError.write("tricolor: \(error); the default stays\n") }
       return Configuration(settings: settings)
+    }
+
+    /// `TRICOLOR_NUMA`: from which NUMA nodes memory comes. Changed while the heap is there, it holds for memory taken from then on.
+    public var numa: NUMAPolicy {
+      get { settings.numa }
+      set { settings.numa = newValue }
+    }
+
+    /// `TRICOLOR_BIND`: to which processors the collector's threads are bound.
+    public var binding: ProcessorBinding {
+      get { settings.binding }
+      set { settings.binding = newValue }
     }
 
     /// `GOGC`: growth in percent before the next cycle, nil for off.
@@ -115,11 +128,25 @@ extension Heap {
 }
 
 extension Settings {
+  /// Puts the default in the place of a node or of processors that this process may not use. A machine that cannot be read has what it is asked
+  /// for.
+  fileprivate mutating func dropAbsentPlaces(_ report: (SettingsError) -> Void) {
+    if numa == Settings().numa && binding == Settings().binding { return }
+    for _ in 0..<2 {
+      do throws(HeapError) {
+        _ = try PlacementPlan.current(self)
+        return
+      } catch {
+        guard case .setting(let error) = error else { return }
+        report(error)
+        if error.name == PlacementPlan.numaName { numa = Settings().numa } else { binding = Settings().binding }
+      }
+    }
+  }
+
   /// Settings that are understood and asked for, but that this version does not act on: said aloud, so that nobody relies on them.
   var withoutEffect: [String] {
     var names: [String] = []
-    if numa != Settings().numa { names.append("TRICOLOR_NUMA") }
-    if binding != Settings().binding { names.append("TRICOLOR_BIND") }
     if tunes { names.append("TRICOLOR_TUNE") }
     return names
   }

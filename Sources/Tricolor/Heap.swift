@@ -38,15 +38,20 @@ public final class Heap: Sendable {
     try self.init(configuration: configuration) { () throws(PlatformError) in try LimitSource() }
   }
 
-  /// A heap whose limit is watched where `limitSource` says.
-  init(configuration: Configuration, limitSource: () throws(PlatformError) -> LimitSource) throws(HeapError) {
+  /// A heap whose limit is watched where `limitSource` says, on made-up NUMA nodes if a number of them is given.
+  init(
+    configuration: Configuration, simulatedNodes: Int? = nil, limitSource: () throws(PlatformError) -> LimitSource
+  ) throws(HeapError) {
+    let plan: PlacementPlan
     do throws(SettingsError) {
       try configuration.settings.validate()
+      plan = try Heap.plan(configuration.settings, simulatedNodes)
     } catch {
       throw .setting(error)
     }
     do throws(PlatformError) {
-      (core, services) = try Heap.makeParts(configuration.settings, limitSource)
+      (core, services) = try Heap.makeParts(
+        configuration.settings, plan, isSimulated: simulatedNodes != nil, limitSource)
     } catch {
       throw .platform(error)
     }
@@ -64,25 +69,43 @@ public final class Heap: Sendable {
     }
   }
 
+  /// The plan for this machine; for one whose nodes cannot be read, which is said, as for one node.
+  private static func plan(_ settings: Settings, _ simulatedNodes: Int?) throws(SettingsError) -> PlacementPlan {
+    var topology = Topology.ring(simulatedNodes ?? 1, memoryBytes: .max)
+    if simulatedNodes == nil {
+      do throws(PlatformError) {
+        topology = try Topology.current()
+      } catch {
+        StandardError.write("tricolor: one NUMA node is assumed: \(error)\n")
+      }
+    }
+    return try PlacementPlan(
+      settings: settings, topology: topology, allowed: simulatedNodes == nil ? ProcessorSet.allowed() : nil)
+  }
+
   private static func makeParts(
-    _ settings: Settings, _ limitSource: () throws(PlatformError) -> LimitSource
+    _ settings: Settings, _ plan: PlacementPlan, isSimulated: Bool,
+    _ limitSource: () throws(PlatformError) -> LimitSource
   ) throws(PlatformError) -> (HeapCore, HeapServices) {
     try ForkedChild.prepare()
     try ThreadExit.prepare()
     try Reservation.prepare(bytes: Int(clamping: settings.reserveBytes))
     LayoutTable.prepare()
-    let core = try makeCore(settings)
+    let core = try makeCore(settings, plan, isSimulated)
     do throws(PlatformError) {
-      return (core, HeapServices(core: core, settings: settings, limitSource: try limitSource()))
+      return (core, HeapServices(core: core, settings: settings, plan: plan, limitSource: try limitSource()))
     } catch {
       core.deallocate()
       throw error
     }
   }
 
-  private static func makeCore(_ settings: Settings) throws(PlatformError) -> HeapCore {
+  private static func makeCore(
+    _ settings: Settings, _ plan: PlacementPlan, _ isSimulated: Bool
+  ) throws(PlatformError) -> HeapCore {
     let processors = try Processors.current().available
-    let grey = try GreyPool()
+    let nodes = try NodeTable(plan, isSimulated: isSimulated)
+    let grey = try GreyPool(nodes: plan.nodes.count)
     if let wanted = settings.maxProcessors, Double(wanted) > processors {
       StandardError.write(
         "tricolor: GOMAXPROCS=\(wanted) is more than this process may use; it plans with \(processors)\n")
@@ -91,7 +114,7 @@ public final class Heap: Sendable {
     state.initialize(
       to: HeapState(
         settings: settings, processors: HeapServices.planned(settings, available: processors),
-        mostArenas: Int(clamping: settings.reserveBytes) / Geometry.arenaBytes, grey: grey))
+        mostArenas: Int(clamping: settings.reserveBytes) / Geometry.arenaBytes, nodes: nodes, grey: grey))
     return HeapCore(state: state)
   }
 
@@ -243,6 +266,7 @@ public final class Heap: Sendable {
       ForkedChild.refuse()
       do throws(SettingsError) {
         try newValue.settings.validate()
+        try services.replan(newValue.settings)
       } catch {
         return StandardError.write("tricolor: \(error); the old settings stay\n")
       }

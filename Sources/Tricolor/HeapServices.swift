@@ -14,6 +14,9 @@ final class HeapServices: Sendable {
   let core: HeapCore
   let limitSource: LimitSource
   let settings: Mutex<Settings>
+  /// Where memory and threads go; what the process might use when the heap was made.
+  private let plan: Mutex<PlacementPlan>
+  private let processorsAtStart = ProcessorSet.allowed()
   let cleanups = CleanupRunner()
   /// Set by tests (Testing.swift) and by the C interface's listener (Embedding/EmbeddedEvents.swift).
   let cycleHook = Mutex<CycleHook?>(nil)
@@ -24,9 +27,10 @@ final class HeapServices: Sendable {
   private let threads = Mutex<[NativeThread]>([])
   private let listeners = Mutex<[Int: AsyncStream<CycleEvent>.Continuation]>([:])
 
-  init(core: HeapCore, settings: Settings, limitSource: LimitSource) {
+  init(core: HeapCore, settings: Settings, plan: PlacementPlan, limitSource: LimitSource) {
     self.core = core
     self.limitSource = limitSource
+    self.plan = Mutex(plan)
     self.settings = Mutex(settings)
   }
 
@@ -38,6 +42,29 @@ final class HeapServices: Sendable {
     core.apply(
       current, limit: current.memoryLimit.resolve(cgroupLimit: cgroup),
       hardLimit: current.hardLimit.resolve(cgroupLimit: cgroup))
+  }
+
+  /// Puts other settings for nodes and processors into force: for memory that is taken from now on, and for threads when they next look.
+  ///
+  /// - Throws: for a node or processor that this process may not use; then nothing changes.
+  func replan(_ settings: Settings) throws(SettingsError) {
+    try plan.withLock { (plan) throws(SettingsError) in
+      let changed = try plan.following(settings)
+      if changed == plan { return }
+      plan = changed
+      core.state.pointee.nodes.follow(settings.numa)
+      core.state.pointee.bindings.wrappingAdd(1, ordering: .releasing)
+    }
+  }
+
+  /// Binds the calling thread, the `index`th of the collector's, as the settings say. One that cannot be bound stays where it may be.
+  func bindCurrentThread(_ index: Int) {
+    guard let processors = plan.withLock({ $0.threads(index + 1)[index] }) ?? processorsAtStart else { return }
+    do throws(PlatformError) {
+      try NativeThread.confineCurrent(to: processors)
+    } catch {
+      StandardError.write("tricolor: \(error)\n")
+    }
   }
 
   var limitPolicy: LimitPolicy { settings.withLock { $0.limitPolicy } }
@@ -80,7 +107,7 @@ final class HeapServices: Sendable {
 
   private func startWorkers() throws(PlatformError) {
     let core = self.core
-    let wanted = max(1, Int(core.state.pointee.processors.rounded(.up)) - 1)
+    let wanted = Heap.collectorThreads(settings.withLock { $0 }, core.state.pointee.processors) - 1
     try threads.withLock { (threads) throws(PlatformError) in
       // None before the collector thread, and none after the end has begun.
       while !threads.isEmpty, threads.count <= wanted, !core.state.pointee.stopping.load(ordering: .acquiring) {
@@ -220,6 +247,7 @@ extension HeapCore {
     result.allocatedObjects = result.allocatedBySize.reduce(0, +)
     result.markedBytes = counters.pointee.statistics.markedBytes.load(ordering: .relaxed)
     result.markedObjects = counters.pointee.statistics.markedObjects.load(ordering: .relaxed)
+    result.nodes = nodeStatistics
     result.releasedBytes = counters.pointee.blocks.releasedBytes.load(ordering: .relaxed)
     result.mutators = counters.pointee.mutatorCount.load(ordering: .relaxed)
     result.attachedMutators = counters.pointee.statistics.attachedMutators.load(ordering: .relaxed)

@@ -31,6 +31,8 @@ struct HeapState: ~Copyable {
   let remembers = Atomic<Bool>(false)
   /// Bytes of marked cells that were old, in blocks swept since the last handshake of the last full cycle.
   let survivedBytes = Atomic<Int>(0)
+  /// Changes when threads of the collector are to be bound anew; 0 as long as none is to be.
+  let bindings: Atomic<UInt32>
   /// Wakes the collector thread; a handshake answered; a held thread released; a cycle ended; work for other markers.
   let wakeCollector = FutexEvent()
   let answers = FutexEvent()
@@ -47,9 +49,11 @@ struct HeapState: ~Copyable {
   /// The lane whose unswept blocks mutators help with.
   let sweepCursor = Atomic<Int>(0)
 
+  let nodes: NodeTable
   var grey: GreyPool
   var blocks: BlockAllocator
-  let lanes: UnsafeMutablePointer<Lane>
+  /// The lanes of pool 0, then those of pool 1, and so on.
+  private let lanes: UnsafeMutablePointer<Lane>
   var roots = RootTable()
   var ephemerons = EphemeronTable()
   var cleanups = CleanupTable()
@@ -84,11 +88,15 @@ struct HeapState: ~Copyable {
   let startTime = Clock.monotonic()
   var watch = LimitWatch()
 
-  init(settings: Settings, processors: Double, mostArenas: Int, grey: consuming GreyPool) {
+  init(
+    settings: Settings, processors: Double, mostArenas: Int, nodes: consuming NodeTable, grey: consuming GreyPool
+  ) {
     self.grey = grey
-    blocks = BlockAllocator(mostArenas: mostArenas)
-    lanes = .allocate(capacity: Geometry.mostLanes)
-    for lane in 0..<Geometry.mostLanes { (lanes + lane).initialize(to: Lane()) }
+    let pools = nodes.poolCount
+    self.nodes = nodes
+    blocks = BlockAllocator(mostArenas: mostArenas, pools: pools)
+    lanes = .allocate(capacity: pools * Geometry.mostLanes)
+    for lane in 0..<pools * Geometry.mostLanes { (lanes + lane).initialize(to: Lane()) }
     pacing = PacingState(settings: settings)
     reserveBytes = Int(clamping: settings.reserveBytes)
     clobbersFreeCells = settings.debug.clobberFree
@@ -97,11 +105,20 @@ struct HeapState: ~Copyable {
     stopMode = Atomic((settings.debug.gcStopTheWorld ? StopMode.always : .never).rawValue)
     checksMarks = settings.debug.gcCheckMark
     processorBits = Atomic(processors.bitPattern)
+    bindings = Atomic(settings.binding == .off ? 0 : 1)
   }
 
   deinit {
-    lanes.deinitialize(count: Geometry.mostLanes)
+    lanes.deinitialize(count: nodes.poolCount * Geometry.mostLanes)
     lanes.deallocate()
+  }
+
+  /// The heap's state of a lane in a pool.
+  func lane(_ lane: Int, pool: Int) -> UnsafeMutablePointer<Lane> { lanes + pool * Geometry.mostLanes + lane }
+
+  /// The same in the pool of `block`.
+  func lane(_ lane: Int, ofBlock block: Int) -> UnsafeMutablePointer<Lane> {
+    self.lane(lane, pool: addressMap.pool(ofBlock: block))
   }
 }
 
@@ -156,40 +173,57 @@ extension HeapCore {
     if black { state.pointee.blackBytes.wrappingSubtract(bytes, ordering: .relaxed) }
   }
 
-  func noteAllocated(bytes: Int, cellBytes: Int) {
+  /// Counts cells of `block` that `mutator` has allocated.
+  func noteAllocated(bytes: Int, cellBytes: Int, in block: Int, by mutator: MutatorCore) {
     state.pointee.statistics.allocatedBytes.wrappingAdd(bytes, ordering: .relaxed)
     state.pointee.statistics.allocated.add(bytes / cellBytes, cellBytes: cellBytes)
+    if state.pointee.nodes.count > 1, addressMap.pool(ofBlock: block) != mutator.state.pointee.node {
+      state.pointee.statistics.remoteAllocatedBytes.wrappingAdd(bytes, ordering: .relaxed)
+    }
   }
 
   // MARK: Lanes
 
-  /// A block of `lane` with free cells: swept already, or swept now. Nil when only fresh memory is left, or when `mostSwept` blocks turned
-  /// out to be full: the collector thread is sweeping too, and a lane of which most lives would hold its mutator for milliseconds.
-  func takePartialBlock(_ lane: Int, for mutator: MutatorCore, mostSwept: Int = .max) -> Int? {
-    let (partial, unswept) = takePartialOrUnswept(lane, for: mutator)
+  /// A block of `lane` in `pool` with free cells: swept already, or swept now. Nil when only fresh memory is left there, or when `mostSwept`
+  /// blocks turned out to be full: the collector thread is sweeping too, and a lane of which most lives would hold its mutator for
+  /// milliseconds.
+  func takePartialBlock(_ lane: Int, pool: Int, for mutator: MutatorCore, mostSwept: Int = .max) -> Int? {
+    let (partial, unswept) = takePartialOrUnswept(lane, pool, for: mutator)
     guard var next = unswept else { return partial }
     let began = Clock.monotonic()
     defer { state.pointee.statistics.noteStall(Clock.monotonic() - began) }
     for swept in 1... {
       if let block = sweepForAllocation(next, lane: lane) { return block }
       if swept == mostSwept { return nil }
-      let (partial, unswept) = takePartialOrUnswept(lane, for: mutator)
+      let (partial, unswept) = takePartialOrUnswept(lane, pool, for: mutator)
       guard let unswept else { return partial }
       next = unswept
     }
     return nil
   }
 
-  private func takePartialOrUnswept(_ lane: Int, for mutator: MutatorCore) -> (partial: Int?, unswept: Int?) {
-    let lanePointer = state.pointee.lanes + lane
+  private func takePartialOrUnswept(
+    _ lane: Int, _ pool: Int, for mutator: MutatorCore
+  ) -> (partial: Int?, unswept: Int?) {
+    let lanePointer = state.pointee.lane(lane, pool: pool)
     lanePointer.pointee.lock.lock()
     defer { lanePointer.pointee.lock.unlock() }
     if let block = lanePointer.pointee.takePartial(epoch: mutator.state.pointee.epoch) { return (block, nil) }
     return (nil, state.pointee.sweepPermitted.load(ordering: .acquiring) ? lanePointer.pointee.unswept.pop() : nil)
   }
 
+  /// The same in the nearest other pool that has one: a block far away rather than one more.
+  func takePartialElsewhere(_ lane: Int, pool: Int, for mutator: MutatorCore) -> Int? {
+    guard pool < state.pointee.nodes.count else { return nil }
+    for place in stride(from: 1, to: state.pointee.nodes.count, by: 1) {
+      let other = state.pointee.nodes.node(place, nearest: pool)
+      if let block = takePartialBlock(lane, pool: other, for: mutator) { return block }
+    }
+    return nil
+  }
+
   func putBack(_ block: Int, lane: Int, freeCells: FreeCells) {
-    let lanePointer = state.pointee.lanes + lane
+    let lanePointer = state.pointee.lane(lane, ofBlock: block)
     lanePointer.pointee.lock.lock()
     lanePointer.pointee.put(
       block, freeCells: freeCells, epoch: state.pointee.sweepEpoch.load(ordering: .acquiring))

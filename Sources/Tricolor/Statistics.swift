@@ -102,6 +102,24 @@ public struct CollectorCPU: Sendable, Equatable {
   public var total: UInt64 { background + assist + idle + sweep + scavenge }
 }
 
+/// What lies where, and who works on it, on a machine with several NUMA nodes. Bytes.
+public struct NodeStatistics: Sendable, Equatable {
+  /// The nodes that memory comes from, by the kernel's numbers.
+  public var numbers: [Int] = []
+  /// Whether memory is placed on nodes: false under `TRICOLOR_NUMA=off`, and what is remote is not known then.
+  public var arePlaced = true
+  /// Of `allocatedBytes`: on another node than the one the allocating thread ran on when it took the block.
+  public var remoteAllocatedBytes = 0
+  /// Of `markedBytes`: on another node than the one the marker ran on. What is spread over all nodes counts as local.
+  public var remoteMarkedBytes = 0
+  /// Blocks that were taken from another node because the one they were meant for was full.
+  public var fallbackBytes = 0
+  /// Blocks in use on each node, in the order of `numbers`, and where there are several nodes, spread over all.
+  public var usedBytes: [Int] = []
+  /// Pieces of 64 MiB that the kernel refused to place.
+  public var refusedPlacements = 0
+}
+
 /// A consistent-enough reading of a heap's counters. Bytes, nanoseconds and counts.
 public struct HeapStatistics: Sendable {
   /// `GOGC` in force, nil for off.
@@ -196,6 +214,8 @@ public struct HeapStatistics: Sendable {
   public var markedBytes = 0
   /// How many objects cycles have marked.
   public var markedObjects = 0
+  /// What lies where on a machine with several NUMA nodes.
+  public var nodes = NodeStatistics()
   /// Wall time spent marking, over all cycles.
   public var markNanoseconds: UInt64 = 0
   /// Bytes that were returned to the system, each time counted.
@@ -215,6 +235,9 @@ public struct HeapStatistics: Sendable {
 /// The live counters behind `HeapStatistics`.
 struct StatisticsCounters: ~Copyable {
   let allocatedBytes = Atomic<Int>(0)
+  let remoteAllocatedBytes = Atomic<Int>(0)
+  let remoteMarkedBytes = Atomic<Int>(0)
+  let fallbackBytes = Atomic<Int>(0)
   let markedBytes = Atomic<Int>(0)
   let markedObjects = Atomic<Int>(0)
   let peakLive = Atomic<Int>(0)

@@ -6,6 +6,7 @@
 
 import CTricolorShims
 import Synchronization
+import TricolorPlatform
 
 /// The points of a cycle at which the collector thread can be held, in the order it passes them.
 @_spi(Testing) public enum CycleStep: Hashable, Sendable {
@@ -26,6 +27,18 @@ import Synchronization
 }
 
 @_spi(Testing) extension Heap {
+  /// A heap on `nodes` made-up NUMA nodes, whatever the machine has: each thread moves from one to the next every few milliseconds, and
+  /// nothing is told to the kernel.
+  public convenience init(configuration: Configuration, simulatedNodes nodes: Int) throws(HeapError) {
+    try self.init(configuration: configuration, simulatedNodes: nodes) { () throws(PlatformError) in try LimitSource() }
+  }
+
+  /// The index of the node whose memory an address of this heap lies in; the number of nodes for what is spread over all.
+  public static func pool(of address: UInt) -> Int { addressMap.pool(of: address) }
+
+  /// Lets a node count as full, or not, until the collector next looks; on made-up nodes for good.
+  public func pretendFull(node: Int, _ isFull: Bool) { core.state.pointee.nodes.pretendFull(node, isFull) }
+
   /// Calls `hook` on the collector thread at every step of every cycle; the cycle goes on when it returns. Nil for none.
   public func onCycleStep(_ hook: (@Sendable (CycleStep) -> Void)?) {
     services.cycleHook.withLock { $0 = hook.map { CycleHook(run: $0) } }
@@ -131,16 +144,17 @@ import Synchronization
     case .cellBytes(let bytes, let address): descriptor(address).pointee.cellBytes = bytes
     case .frontier(let frontier, let address): descriptor(address).pointee.frontier = frontier
     case .scanWord(let word, let address): map.scanWords[map.block(of: address)] = word
-    case .unlisted(let address): changeList(ofLane: descriptor(address).pointee.lane) { _ = $0.pop() }
+    case .unlisted(let address): changeList(ofLaneOf: address) { _ = $0.pop() }
     case .knottedList(let address):
-      changeList(ofLane: descriptor(address).pointee.lane) { map.descriptors[Int($0.last)].next = $0.first }
+      changeList(ofLaneOf: address) { map.descriptors[Int($0.last)].next = $0.first }
     case .liveBytes(let bytes): core.state.pointee.liveBytes.wrappingAdd(bytes, ordering: .relaxed)
     }
   }
 
-  /// Changes the first list of a lane that has blocks.
-  private func changeList(ofLane lane: UInt16, _ change: (inout BlockList) -> Void) {
-    let lists = core.state.pointee.lanes + Int(lane)
+  /// Changes the first list that has blocks, of the lane of an address's block.
+  private func changeList(ofLaneOf address: UInt, _ change: (inout BlockList) -> Void) {
+    let block = addressMap.block(of: address)
+    let lists = core.state.pointee.lane(Int(addressMap.descriptors[block].lane), ofBlock: block)
     if !lists.pointee.full.isEmpty { return change(&lists.pointee.full) }
     for tier in 0..<FreeCells.tiers where !lists.pointee.partial[tier].isEmpty {
       return change(&lists.pointee.partial[tier])

@@ -86,6 +86,14 @@ public struct NativeThread: Sendable {
     return code == 0
   }
 
+  /// Confines the calling thread to `processors`.
+  ///
+  /// - Throws: `EINVAL` when the process may use none of them.
+  public static func confineCurrent(to processors: ProcessorSet) throws(PlatformError) {
+    let code = processors.withMask { tricolor_confine_thread($0, $1) }
+    guard code == 0 else { throw PlatformError(call: "binding a thread to processors \(processors)", code: code) }
+  }
+
   fileprivate final class Entry {
     let name: String
     let priority: ThreadPriority

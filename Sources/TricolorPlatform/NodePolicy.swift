@@ -44,6 +44,11 @@ extension AddressSpace {
     try NodePolicy.apply(MPOL_PREFERRED, to: start, bytes: bytes, nodes: [node])
   }
 
+  /// Lets pages of the range that are touched from now on lie where the thread runs that touches them. Errors as for `bind`.
+  public static func unbind(_ start: UnsafeMutableRawPointer, bytes: Int) throws(PlatformError) {
+    try NodePolicy.apply(MPOL_DEFAULT, to: start, bytes: bytes, nodes: [])
+  }
+
   /// Spreads pages of the range that are touched from now on over `nodes`, page by page. Errors as for `bind`.
   public static func interleave(_ start: UnsafeMutableRawPointer, bytes: Int, nodes: [Int]) throws(PlatformError) {
     try NodePolicy.apply(MPOL_INTERLEAVE, to: start, bytes: bytes, nodes: nodes)

@@ -13,6 +13,11 @@ public struct ProcessorSet: Equatable, Sendable, CustomStringConvertible {
   /// The empty set.
   public init() {}
 
+  /// These processors; those whose number is not below `capacity` are left out.
+  public init(_ processors: [Int]) {
+    for processor in processors { _ = insert(processor) }
+  }
+
   /// A list in the kernel's form, blanks and line ends around it ignored; nil when it is not one.
   public init?(list: some StringProtocol) {
     for range in list.split(whereSeparator: { $0 == "," || $0.isWhitespace }) {

@@ -24,6 +24,18 @@ enum TextScan {
     return number(text, at: &index)
   }
 
+  /// The number behind the first `key` in the text, wherever that is.
+  static func number(_ text: UnsafeRawBufferPointer, anywhereAfter key: StaticString) -> Int64? {
+    key.withUTF8Buffer { key in
+      for start in stride(from: 0, through: text.count - key.count, by: 1)
+      where memcmp(text.baseAddress! + start, key.baseAddress!, key.count) == 0 {
+        var index = start + key.count
+        return number(text, at: &index)
+      }
+      return nil
+    }
+  }
+
   /// The number with an optional fraction behind `key` at a line's start, as in "some avg10=1.25".
   static func decimal(_ text: UnsafeRawBufferPointer, after key: StaticString) -> Double? {
     guard var index = end(of: key, in: text), let whole = number(text, at: &index) else { return nil }

@@ -78,6 +78,18 @@ public struct Topology: Sendable, Equatable {
     }
   }
 
+  /// A machine that is made up, for models and tests: `count` nodes in a ring, at distance 20 from their neighbours and 30 from all others.
+  public static func ring(_ count: Int, memoryBytes: Int64) -> Topology {
+    let nodes = (0..<count).map { id in
+      let distances = (0..<count).map { other in
+        [10, 20, 30][min(2, (id - other + count) % count, (other - id + count) % count)]
+      }
+      return Node(
+        id: id, processors: ProcessorSet([id]), memoryBytes: memoryBytes, isAllowed: true, distances: distances)
+    }
+    return Topology(nodes: nodes)
+  }
+
   private init(nodes: [Node], source: String) throws(PlatformError) {
     guard !nodes.isEmpty else {
       throw PlatformError(call: "reading \(source)", code: 0, detail: "no node is online")
@@ -87,6 +99,10 @@ public struct Topology: Sendable, Equatable {
         call: "reading \(source)/node\(node.id)/distance", code: 0,
         detail: "it lists \(node.distances.count) distances for \(nodes.count) nodes online")
     }
+    self.init(nodes: nodes)
+  }
+
+  private init(nodes: [Node]) {
     self.nodes = nodes
     indexOfNode = Dictionary(uniqueKeysWithValues: nodes.enumerated().map { ($1.id, $0) })
     var table: [Int16] = []

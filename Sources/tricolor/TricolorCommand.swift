@@ -6,6 +6,7 @@
 
 import ArgumentParser
 import Harness
+import Tricolor
 import TricolorPacing
 import TricolorPlatform
 
@@ -57,5 +58,7 @@ extension ExitCode {
 func environmentSettings() throws -> Settings {
   let (settings, errors) = Settings.parse { CurrentProcess.environment($0) }
   if let first = errors.first { throw first }
+  // Nodes and processors that are not there are wrong input too.
+  _ = try PlacementPlan(settings: settings, topology: try Topology.current(), allowed: ProcessorSet.allowed())
   return settings
 }

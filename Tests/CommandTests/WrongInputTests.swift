@@ -25,6 +25,8 @@ struct WrongInputTests {
     Case(arguments: graph, environment: ["GOGC": "banana"], value: "banana"),
     Case(arguments: graph, environment: ["GODEBUG": "gcfancy=1"], value: "gcfancy=1"),
     Case(arguments: graph, environment: ["TRICOLOR_NUMA": "moon"], value: "moon"),
+    Case(arguments: graph, environment: ["TRICOLOR_NUMA": "node:1000"], value: "node:1000"),
+    Case(arguments: ["topology"], environment: ["TRICOLOR_BIND": "8000"], value: "8000"),
     Case(arguments: ["topology"], environment: ["GOGC": "1.5"], value: "1.5"),
   ]
 

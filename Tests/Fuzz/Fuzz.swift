@@ -146,6 +146,16 @@ struct Mode {
         name: "delays", threads: 3, operations: 0, lives: 20, clobbers: true, minimumHeap: 1 << 20, extraMarkers: 2,
         delays: true, changesSettings: true)),
     mode(
+      0.15, 2_000_000,
+      ShadowPlan(
+        name: "nodes", threads: 3, operations: 0, lives: 20, clobbers: true, minimumHeap: 512 << 10, extraMarkers: 3,
+        changesSettings: true, nodes: 4)),
+    mode(
+      0.009, 300_000,
+      ShadowPlan(
+        name: "nodes-gcverify", threads: 3, operations: 0, lives: 5, clobbers: true, verifies: true, checksMarks: true,
+        minimumHeap: 1 << 20, extraMarkers: 2, delays: true, nodes: 3)),
+    mode(
       0.009, 300_000,
       ShadowPlan(
         name: "gcverify", threads: 3, operations: 0, lives: 5, clobbers: true, verifies: true, minimumHeap: 1 << 20,

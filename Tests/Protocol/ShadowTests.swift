@@ -27,6 +27,12 @@ struct ShadowTests {
     ShadowPlan(
       name: "gcverify and gccheckmark, threads that come and go", threads: 3, operations: 10_000 * scale, lives: 20,
       clobbers: true, verifies: true, checksMarks: true),
+    ShadowPlan(
+      name: "four nodes, gcverify and gccheckmark, many markers", threads: 3, operations: 10_000 * scale, lives: 5,
+      clobbers: true, verifies: true, checksMarks: true, extraMarkers: 2, nodes: 4),
+    ShadowPlan(
+      name: "two nodes, delays", threads: 3, operations: 20_000 * scale, clobbers: true, growth: 20, extraMarkers: 1,
+      delays: true, changesSettings: true, nodes: 2),
     ShadowPlan(name: "gcstress", threads: 3, operations: 1_000 * scale, stress: true),
     ShadowPlan(
       name: "gcstress and clobberfree, threads that come and go", threads: 3, operations: 1_000 * scale, lives: 10,

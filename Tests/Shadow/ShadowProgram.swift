@@ -26,6 +26,8 @@ package struct ShadowPlan: Sendable {
   package var delays: Bool
   /// Whether `GOGC` and the limit change while the program runs.
   package var changesSettings: Bool
+  /// Made-up NUMA nodes, 1 for none; the policy is one that the seed decides.
+  package var nodes: Int
   /// Whether cycles are young where they may be; nil where the seed decides, even ones for.
   package var young: Bool?
   package var without: Set<Operation>
@@ -34,7 +36,7 @@ package struct ShadowPlan: Sendable {
     name: String, threads: Int, operations: Int, lives: Int = 1, comparingEvery: Int = 5_000, stress: Bool = false,
     clobbers: Bool = false, verifies: Bool = false, checksMarks: Bool = false, growth: Int? = 100,
     minimumHeap: UInt64 = 256 << 10, processors: Int? = nil, extraMarkers: Int = 0, delays: Bool = false,
-    changesSettings: Bool = false, young: Bool? = nil, without: Set<Operation> = []
+    changesSettings: Bool = false, nodes: Int = 1, young: Bool? = nil, without: Set<Operation> = []
   ) {
     self.name = name
     self.threads = threads
@@ -51,6 +53,7 @@ package struct ShadowPlan: Sendable {
     self.extraMarkers = extraMarkers
     self.delays = delays
     self.changesSettings = changesSettings
+    self.nodes = nodes
     self.young = young
     self.without = without
   }
@@ -61,6 +64,7 @@ package struct ShadowPlan: Sendable {
     configuration.settings.minimumHeap = minimumHeap
     configuration.settings.maxProcessors = processors
     configuration.settings.youngCycles = young ?? seed.isMultiple(of: 2) ? .always : .off
+    if nodes > 1 { configuration.numa = [.local, .interleave, .node(1), .local][Int(seed / 2 % 4)] }
     configuration.settings.debug.gcStress = stress
     configuration.settings.debug.clobberFree = clobbers
     configuration.settings.debug.gcVerify = verifies
@@ -74,7 +78,10 @@ package struct ShadowPlan: Sendable {
     let (cleaned, registered): (Shared<[Int: Int]>, Int)
     let statistics: HeapStatistics
     do {
-      let heap = try Heap(configuration: configuration(seed: seed))
+      let configuration = configuration(seed: seed)
+      let heap =
+        try nodes == 1
+        ? Heap(configuration: configuration) : Heap(configuration: configuration, simulatedNodes: nodes)
       let world = try ShadowWorld(heap: heap, without: without, changesSettings: changesSettings)
       if delays { heap.onCycleStep(Self.delay) }
       let markers = startMarkers(heap)

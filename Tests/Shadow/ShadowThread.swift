@@ -143,12 +143,16 @@ struct ShadowThread: Sendable {
     model.fields[0] = table[j]
     model.fields[5] = table[j]
     let (anchor, plan) = (self.anchor, model)
+    let heap = self.heap
     try heap.withMutator { m in
       let table = anchor.get(m)!
       let kept = table[j]
-      let array = try m.makeArray(of: Item.self, count: plan.arrayCount)
+      let array =
+        try identity % 3 == 0
+        ? m.makeSpreadArray(of: Item.self, count: plan.arrayCount) : m.makeArray(of: Item.self, count: plan.arrayCount)
       array[1] = kept
-      table[i] = try m.make(
+      table[i] = try ShadowThread.make(
+        m, onNodeOf: heap,
         Item(
           identity: identity, checksum: Item.checksum(identity), left: kept, right: nil, pair: [nil, nil],
           array: array, bytes: ShadowThread.makeBytes(m, identity, plan.byteCount),
@@ -156,6 +160,15 @@ struct ShadowThread: Sendable {
     }
     shadow[identity] = model
     table[i] = identity
+  }
+
+  /// Where there are several nodes every other item is asked for on one of them, and of the rest every other near what it refers to.
+  private static func make(_ m: Mutator, onNodeOf heap: Heap, _ item: Item) throws -> Reference<Item> {
+    let nodes = heap.memoryNodes
+    if nodes.count == 1 { return try m.make(item) }
+    if item.identity % 2 == 0 { return try m.make(item, onNode: nodes[item.identity / 2 % nodes.count]) }
+    if item.identity % 4 == 1, let left = item.left { return try m.make(item, near: left) }
+    return try m.make(item)
   }
 
   /// A size, by weights that add up to 100.
@@ -301,9 +314,11 @@ struct ShadowThread: Sendable {
     nextIdentity += 1
     let identity = nextIdentity
     let (world, keeps) = (self.world, random.below(4) != 0)
+    let heap = self.heap
     try heap.withMutator { m in
       let kept = keeps ? world.boxes.get(m)![box % ShadowWorld.boxes]?.item : nil
-      let item = try m.make(
+      let item = try ShadowThread.make(
+        m, onNodeOf: heap,
         Item(
           identity: identity, checksum: Item.checksum(identity), left: kept, right: nil, pair: [kept, nil],
           array: m.makeArray(of: Item.self, count: 3), bytes: ShadowThread.makeBytes(m, identity, 3),

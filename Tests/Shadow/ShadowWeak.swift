@@ -116,6 +116,7 @@ extension ShadowThread {
     let resident = Int64(heap.statistics.residentBytes)
     configuration.memoryLimit = room == 0 ? .off : .bytes(resident + [0, 4, 32, 256][room] << 20)
     if configuration.gcPercent == nil && room == 0 { configuration.gcPercent = 100 }
+    if heap.memoryNodes.count > 1 { configuration.numa = [.local, .interleave, .node(1), .off][(growth + room) % 4] }
     heap.configuration = configuration
   }
 

@@ -31,9 +31,34 @@ GROUPS = [
     tests("tricolor run --cgroup", "recordsThatWant|churn", timeout=900),
 ]
 
+# Pages and threads, and the heap's own tests of what it does with several nodes.
+NODES = [
+    tests("pages and threads", "^PlacementTests\\.PlacementTests"),
+    tests("the nodes of this machine", "TopologyTests"),
+    Step("random programs", "exec $BUILD/tricolor-fuzz --operations 40000 --seed 1"),
+]
+
+
+def cpuset(nodes, processors):
+    """The tests of a process that may use only some nodes."""
+    before = f"""mkdir /sys/fs/cgroup/part
+echo {nodes} >/sys/fs/cgroup/part/cpuset.mems
+echo {processors} >/sys/fs/cgroup/part/cpuset.cpus
+echo $$ >/sys/fs/cgroup/part/cgroup.procs
+export TRICOLOR_TEST_CPUSET={nodes}"""
+    return tests(f"in a cpuset with nodes {nodes}, processors {processors}", "CpusetTests|TopologyTests", before)
+
+
 # Name: nodes, words for the kernel, steps.
 MACHINES = {
-    "two": ([Node(), Node()], "", GROUPS),
+    "two": ([Node(), Node()], "", NODES + [cpuset("1", "0-1")] + GROUPS),
+    "four": ([Node(memory=448) for _ in range(4)], "", NODES + [cpuset("1-2", "0,3")]),
+    # Little memory, none, and no processor.
+    "odd": (
+        [Node(memory=900), Node(memory=160), Node(memory=0), Node(processors=0, memory=256)], "",
+        [tests("pages and threads, a node of little memory", "^PlacementTests\\.PlacementTests", "export TRICOLOR_TEST_SMALL_NODE=1"),
+         tests("the nodes of this machine", "TopologyTests"),
+         Step("what is said of the machine", "exec $BUILD/tricolor topology")]),
     "without-pressure": ([Node(), Node()], "psi=0", [tests("no pressure information", "VersionTwoTests")]),
 }
 
@@ -42,7 +67,7 @@ def run(name, kit, build):
     nodes, append, steps = MACHINES[name]
     bundle = build / "TricolorPackageTests.xctest"
     machine = Machine(kit, nodes, append)
-    for program in (bundle, build / "tricolor", build / "tricolor-limit-programs"):
+    for program in (bundle, build / "tricolor", build / "tricolor-limit-programs", build / "tricolor-fuzz"):
         machine.archive.program(program)
     settings = f"export BUILD={build} BUNDLE={bundle} SWIFT_BACKTRACE=enable=no\n"
     prefixed = [Step(s.name, settings + s.command, s.status, s.timeout) for s in steps]

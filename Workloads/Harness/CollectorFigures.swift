@@ -69,6 +69,10 @@ public struct CollectorFigures: Sendable, Equatable {
   public var markedBytes = 0
   /// Objects marked by all cycles.
   public var markedObjects = 0
+  /// Of `allocatedBytes` and `markedBytes`: on another NUMA node than the thread's. Nil where memory is not placed on several nodes
+  /// there are, and nobody knows.
+  public var remoteAllocatedBytes: Int? = 0
+  public var remoteMarkedBytes: Int? = 0
   /// CPU time of marking.
   public var markNanoseconds: UInt64 = 0
   /// Bytes returned to the system.
@@ -94,6 +98,8 @@ public struct CollectorFigures: Sendable, Equatable {
     allocatedObjects = statistics.allocatedObjects
     markedBytes = statistics.markedBytes
     markedObjects = statistics.markedObjects
+    remoteAllocatedBytes = statistics.nodes.arePlaced ? statistics.nodes.remoteAllocatedBytes : nil
+    remoteMarkedBytes = statistics.nodes.arePlaced ? statistics.nodes.remoteMarkedBytes : nil
     markNanoseconds = statistics.markNanoseconds
     releasedBytes = statistics.releasedBytes
   }

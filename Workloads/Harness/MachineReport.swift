@@ -1,6 +1,7 @@
 // `tricolor topology`: what the collector would plan with here: nodes, processors, the own control group and its limits, and the
 // settings that follow from them and the environment.
 
+import Tricolor
 import TricolorPacing
 import TricolorPlatform
 import TricolorTelemetry
@@ -11,14 +12,17 @@ public struct MachineReport: Sendable {
   public let processors: Processors
   public let group: MemoryGroup?
   public let settings: Settings
+  /// Where a heap with these settings places its memory and its threads.
+  public let placement: PlacementPlan
   /// Why no control group may be made, nil when one may.
   public let groupRefusal: String?
 
   /// Reads it all.
   ///
-  /// - Throws: `PlatformError` when the system's files cannot be understood.
-  public init(settings: Settings, groupRefusal: String?) throws(PlatformError) {
+  /// - Throws: `PlatformError` when the system's files cannot be understood, `SettingsError` for nodes or processors that are not there.
+  public init(settings: Settings, groupRefusal: String?) throws {
     topology = try Topology.current()
+    placement = try PlacementPlan(settings: settings, topology: topology, allowed: ProcessorSet.allowed())
     processors = try Processors.current()
     group = try MemoryGroup.current()
     self.settings = settings
@@ -48,10 +52,26 @@ extension MachineReport {
         "gogc": .optional(settings.gcPercent), "memoryLimit": .string("\(settings.memoryLimit)"),
         "limitBytes": Self.json(limit), "workloadMemoryLimit": .string("\(workloadLimit.setting)"),
         "workloadLimitBytes": Self.json(workloadLimit.bytes), "maxProcessors": .optional(settings.maxProcessors),
-        "numa": .string("\(settings.numa)"), "reserveBytes": .unsigned(settings.reserveBytes),
+        "numa": .string("\(settings.numa)"), "bind": .string("\(settings.binding)"),
+        "reserveBytes": .unsigned(settings.reserveBytes),
+      ],
+      "placement": [
+        "nodes": .array(
+          zip(placement.nodes, placement.processors).enumerated().map { place, node in
+            [
+              "id": .integer(node.0), "processors": .string("\(node.1)"), "workers": .integer(workersPerNode[place]),
+            ]
+          }), "arenaBytes": .integer(Heap.arenaBytes), "warnings": .array(warnings.map { .string($0) }),
       ],
     ]
   }
+
+  private var warnings: [String] {
+    placement.warnings(maxProcessors: settings.maxProcessors, available: processors.available)
+  }
+
+  /// The collector's threads near each node that memory comes from: bound there, or a share by processors where they are not.
+  private var workersPerNode: [Int] { placement.threadsPerNode(Heap.collectorThreads(settings, processors.available)) }
 
   private static func json(_ node: Topology.Node) -> JSONValue {
     [
@@ -87,8 +107,28 @@ extension MachineReport {
     lines.append(
       "Processors    \(processors.affinity) allowed\(quota); the collector plans with "
         + Figures.fixed(processors.available, 2))
-    lines += groupLines + settingLines
+    lines += placementLines + groupLines + settingLines + warnings.map { "Warning       \($0)" }
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  private var placementLines: [String] {
+    if placement.nodes.count == 1 {
+      return ["Placement     one node: memory and threads go where the system puts them"]
+    }
+    let policy =
+      switch settings.numa {
+      case .local: "each thread takes memory from its own node"
+      case .interleave: "blocks of 16 KiB from all nodes in turn"
+      case .node(let node): "all memory from node \(node)"
+      case .off: "memory lies where it is first touched"
+      }
+    var lines = ["Placement     \(policy), in arenas of \(Figures.bytes(Heap.arenaBytes))"]
+    for (place, node) in placement.nodes.enumerated() {
+      lines.append(
+        "  node \(node)      threads on processors \(placement.processors[place]) are at home, \(workersPerNode[place]) of the collector's"
+      )
+    }
+    return lines
   }
 
   private var groupLines: [String] {

@@ -195,13 +195,14 @@ extension RunReport {
     ]
   }
 
-  /// With one node everything is local; with several the heap does not tell them apart yet, and null is not a claim.
+  /// Null where memory is not placed on the nodes there are: then nobody knows what is remote.
   private var numa: JSONValue {
-    let isOne = nodes == 1
+    let (remoteAllocated, remoteMarked) = (collector.remoteAllocatedBytes, collector.remoteMarkedBytes)
     return [
-      "nodes": .integer(nodes), "localAllocatedBytes": isOne ? .integer(collector.allocatedBytes) : .null,
-      "remoteAllocatedBytes": isOne ? 0 : .null, "localMarkedBytes": isOne ? .integer(collector.markedBytes) : .null,
-      "remoteMarkedBytes": isOne ? 0 : .null,
+      "nodes": .integer(nodes), "localAllocatedBytes": .optional(remoteAllocated.map { collector.allocatedBytes - $0 }),
+      "remoteAllocatedBytes": .optional(remoteAllocated),
+      "localMarkedBytes": .optional(remoteMarked.map { collector.markedBytes - $0 }),
+      "remoteMarkedBytes": .optional(remoteMarked),
     ]
   }
 

@@ -154,6 +154,8 @@ int tricolor_name_thread(const char *_Nonnull name);
 // with these pthread_attr_t will be confined to. 0, or errno.
 int tricolor_allowed_processors(uint64_t *_Nonnull mask, size_t bytes);
 int tricolor_set_attribute_processors(void *_Nonnull attributes, const uint64_t *_Nonnull mask, size_t bytes);
+// Confines the calling thread to processors. 0, or errno.
+int tricolor_confine_thread(const uint64_t *_Nonnull mask, size_t bytes);
 
 // The NUMA node of the processor the caller runs on right now, 0 where the kernel does not say. No system call on x86-64.
 int tricolor_current_node(void);

@@ -20,8 +20,10 @@ extension HeapCore {
   /// The thread's body.
   func runCollector() {
     var lastCycle = Clock.monotonic()
+    var bound: UInt32 = 0
     while !state.pointee.stopping.load(ordering: .acquiring) {
       let seen = state.pointee.wakeCollector.current()
+      followBinding(&bound, thread: 0)
       serveVerifications()
       if let (cause, mayBeYoung) = takeRequest() {
         runCycle(cause: cause, mayBeYoung: mayBeYoung)
@@ -82,6 +84,7 @@ extension HeapCore {
   @discardableResult private func watchMemory() -> Bool {
     let resident = sampleMemory()
     followProcessors()
+    state.pointee.nodes.lookAtMemory()
     repace()
     updateLimiter()
     watchLimit(residentBytes: resident)

@@ -171,11 +171,12 @@ extension HeapCore {
   func resolveEphemerons() {
     if state.pointee.ephemerons.waiting.load(ordering: .relaxed) == 0 || Mutation.noKeyPass.isOn { return }
     var chunk: UnsafeMutablePointer<GreyChunk>? = nil
+    let node = state.pointee.nodes.current
     state.pointee.ephemerons.takeMarked { ephemeron in
       let value = tricolor_load_word(ephemeron + WeakCell.valueOffset)
-      if value != 0 { append(value, to: &chunk) }
+      if value != 0 { append(value, to: &chunk, node) }
     }
-    state.pointee.grey.add(chunk)
+    state.pointee.grey.add(chunk, to: node)
   }
 
   /// Step 6: marking is over, and what is unmarked is dead. Clears what refers to it weakly, before anybody can allocate white again.

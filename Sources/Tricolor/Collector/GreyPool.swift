@@ -5,6 +5,10 @@
 // elements from `address` on, that has yet to be scanned. Addresses of objects and elements are even, so bit 0 tells them apart; a
 // pair is never split between chunks, and never dropped but by an overflow. A slice can be cut into two anywhere.
 //
+// Where a heap has several nodes there is a list of chunks for each. A marker takes what is on its own node's list, and of others only
+// when that is empty, the nearest first; edges to objects of another node it gathers and hands to that node's list (Marker.swift). A list
+// is where its work is best done and not where it must be: chunks of roots, stacks and barrier buffers are as mixed as they come.
+//
 // Invariant: the grey set is empty exactly when no chunk is pooled and nobody is active, and both are decided under one lock: a
 // marker becomes active in the critical section that takes its chunk, and inactive in the one that returns it.
 
@@ -42,7 +46,9 @@ struct GreyPool: ~Copyable {
   /// Threads in `waitForWork`.
   private let hungry = Atomic<Int>(0)
 
-  private var pooled: UnsafeMutablePointer<GreyChunk>? = nil
+  /// The chunks with work, by node.
+  private let lists: UnsafeMutablePointer<UnsafeMutablePointer<GreyChunk>?>
+  private let listCount: Int
   /// How many chunks are pooled: changed under the lock, and looked at without it by markers that might hand work on.
   private let pooledCount = Atomic<Int>(0)
   private var active = 0
@@ -63,9 +69,12 @@ struct GreyPool: ~Copyable {
   /// Bytes mapped for chunks: part of the process's non-heap memory.
   let mappedBytes = Atomic<Int>(GreyPool.slabBytes)
 
-  /// A pool with its first slab, which it keeps.
-  init() throws(PlatformError) {
+  /// A pool of as many lists as there are nodes, with its first slab, which it keeps.
+  init(nodes: Int) throws(PlatformError) {
     let first = try AddressSpace.map(bytes: GreyPool.slabBytes)
+    listCount = nodes
+    lists = .allocate(capacity: nodes)
+    lists.initialize(repeating: nil, count: nodes)
     slabs = .allocate(capacity: GreyPool.mostSlabs)
     slabs[0] = first
   }
@@ -73,13 +82,17 @@ struct GreyPool: ~Copyable {
   deinit {
     for i in 0..<slabCount { AddressSpace.unreserve(slabs[i], bytes: GreyPool.slabBytes) }
     slabs.deallocate()
+    lists.deallocate()
   }
+
+  /// Whether nothing is pooled. The lock is held.
+  private var isEmpty: Bool { pooledCount.load(ordering: .relaxed) == 0 }
 
   /// Whether there is no grey object anywhere but in mutators' buffers.
   mutating func isQuiescent() -> Bool {
     lock.lock()
     defer { lock.unlock() }
-    return pooled == nil && active == 0
+    return isEmpty && active == 0
   }
 
   /// Begins a round of `finish` handshakes if there is no grey work. The look and the clearing are one step, and so are adding and
@@ -89,7 +102,7 @@ struct GreyPool: ~Copyable {
   mutating func beginRound(lookUpKeys: Bool) -> Bool {
     lock.lock()
     defer { lock.unlock() }
-    guard pooled == nil && active == 0 && !hasOverflowed else { return false }
+    guard isEmpty && active == 0 && !hasOverflowed else { return false }
     if lookUpKeys && !Mutation.noKeyLookup.isOn { looksUpKeys = true }
     wasAdded = false
     return true
@@ -99,7 +112,7 @@ struct GreyPool: ~Copyable {
   mutating func wasQuietRound() -> Bool {
     lock.lock()
     defer { lock.unlock() }
-    return (!wasAdded || Mutation.noQuietRound.isOn) && pooled == nil && active == 0
+    return (!wasAdded || Mutation.noQuietRound.isOn) && isEmpty && active == 0
   }
 
   /// What a round that begins in two steps does in the second one (`Mutation.roundLookNotAtomic`).
@@ -118,41 +131,78 @@ struct GreyPool: ~Copyable {
   }
 
   /// Takes a chunk of work and becomes active; nil when nothing is pooled.
-  mutating func enter() -> UnsafeMutablePointer<GreyChunk>? {
+  ///
+  /// - Parameters:
+  ///   - node: the node to take it for; that of the work, afterwards.
+  ///   - nodes: the heap's.
+  mutating func enter(for node: inout Int, _ nodes: borrowing NodeTable) -> UnsafeMutablePointer<GreyChunk>? {
     lock.lock()
     defer { lock.unlock() }
-    guard isOpen || Mutation.markingBeforeRoots.isOn, let chunk = pooled else { return nil }
-    pooled = chunk.pointee.next
-    pooledCount.wrappingSubtract(1, ordering: .relaxed)
+    guard isOpen || Mutation.markingBeforeRoots.isOn, let chunk = takeWork(for: &node, nodes) else { return nil }
     active += 1
     return chunk
   }
 
   /// Swaps an exhausted chunk for one with work; the caller stays active. Nil when nothing is pooled: it keeps its chunk.
-  mutating func exchangeEmpty(_ chunk: UnsafeMutablePointer<GreyChunk>) -> UnsafeMutablePointer<GreyChunk>? {
+  mutating func exchangeEmpty(
+    _ chunk: UnsafeMutablePointer<GreyChunk>, for node: inout Int, _ nodes: borrowing NodeTable
+  ) -> UnsafeMutablePointer<GreyChunk>? {
     lock.lock()
     defer { lock.unlock() }
-    guard let work = pooled else { return nil }
-    pooled = work.pointee.next
-    pooledCount.wrappingSubtract(1, ordering: .relaxed)
+    guard let work = takeWork(for: &node, nodes) else { return nil }
     keepEmpty(chunk)
     return work
   }
 
-  /// Pools a chunk with work; the caller stays active with another one.
-  mutating func give(_ chunk: UnsafeMutablePointer<GreyChunk>) {
+  /// The newest chunk of the node's list, or of the nearest that has one.
+  private mutating func takeWork(
+    for node: inout Int, _ nodes: borrowing NodeTable
+  ) -> UnsafeMutablePointer<GreyChunk>? {
+    if isEmpty { return nil }
+    var list = node
+    var place = 0
+    while lists[list] == nil {
+      place += 1
+      list = nodes.node(place, nearest: node)
+    }
+    node = list
+    let work = lists[list]!
+    lists[list] = work.pointee.next
+    pooledCount.wrappingSubtract(1, ordering: .relaxed)
+    return work
+  }
+
+  /// Pools a chunk with work for a node; the caller stays active with another one.
+  mutating func give(_ chunk: UnsafeMutablePointer<GreyChunk>, to node: Int) {
     lock.lock()
-    pool(chunk)
+    pool(chunk, node)
     lock.unlock()
     announce()
   }
 
-  /// Leaves: the chunk is pooled when it holds work, kept otherwise. Wakes whoever waits for the grey set to be empty.
-  mutating func leave(_ chunk: UnsafeMutablePointer<GreyChunk>) {
+  /// The same for a chunk of edges alone, into another chunk of the list if they fit: what markers hand to other nodes comes in small pieces.
+  mutating func deliver(_ chunk: UnsafeMutablePointer<GreyChunk>, to node: Int) {
     lock.lock()
-    if chunk.pointee.count > 0 { pool(chunk) } else { keepEmpty(chunk) }
+    let count = chunk.pointee.count
+    if let first = lists[node], first.pointee.count + count <= GreyChunk.capacity {
+      (GreyChunk.entries(first) + first.pointee.count).update(from: GreyChunk.entries(chunk), count: count)
+      first.pointee.count += count
+      keepEmpty(chunk)
+    } else if count > 0 {
+      pool(chunk, node)
+    } else {
+      keepEmpty(chunk)
+    }
+    lock.unlock()
+    announce()
+  }
+
+  /// Leaves: the chunk is pooled for `node` when it holds work, kept otherwise. Wakes whoever waits for the grey set to be empty.
+  mutating func leave(_ chunk: UnsafeMutablePointer<GreyChunk>, to node: Int) {
+    lock.lock()
+    if chunk.pointee.count > 0 { pool(chunk, node) } else { keepEmpty(chunk) }
     active -= 1
-    let finished = active == 0 && pooled == nil
+    let finished = active == 0 && isEmpty
     lock.unlock()
     if finished { changed.signalAll() } else { announce() }
   }
@@ -171,7 +221,7 @@ struct GreyPool: ~Copyable {
     defer { hungry.wrappingSubtract(1, ordering: .relaxed) }
     let seen = changed.current()
     lock.lock()
-    let isPointless = pooled != nil || unlessQuiescent && active == 0
+    let isPointless = !isEmpty || unlessQuiescent && active == 0
     lock.unlock()
     if !isPointless { changed.wait(past: seen, timeoutNanoseconds: nanoseconds) }
   }
@@ -192,11 +242,11 @@ struct GreyPool: ~Copyable {
     return chunk
   }
 
-  /// Adds what a barrier buffer, a stack or the roots held, if anything. Notes that grey work was found.
-  mutating func add(_ chunk: UnsafeMutablePointer<GreyChunk>?) {
+  /// Adds what a barrier buffer, a stack or the roots held, if anything, for `node`. Notes that grey work was found.
+  mutating func add(_ chunk: UnsafeMutablePointer<GreyChunk>?, to node: Int) {
     guard let chunk else { return }
     lock.lock()
-    pool(chunk)
+    pool(chunk, node)
     wasAdded = true
     lock.unlock()
     announce()
@@ -216,17 +266,19 @@ struct GreyPool: ~Copyable {
   mutating func enterAfterOverflow() -> UnsafeMutablePointer<GreyChunk>? {
     lock.lock()
     defer { lock.unlock() }
-    guard hasOverflowed && pooled == nil && active == 0, let chunk = takeEmpty() else { return nil }
+    guard hasOverflowed && isEmpty && active == 0, let chunk = takeEmpty() else { return nil }
     hasOverflowed = false
     active += 1
     return chunk
   }
 
-  /// Adds one edge: what a dropped root held, what a weak load found. False when there is no chunk for it.
-  mutating func add(edge: UInt) -> Bool {
+  /// Adds one edge for `node`: what a dropped root held, what a weak load found. False when there is no chunk for it.
+  mutating func add(edge: UInt, to node: Int) -> Bool {
     lock.lock()
-    if pooled == nil || pooled!.pointee.count == GreyChunk.capacity, let empty = takeEmpty() { pool(empty) }
-    guard let chunk = pooled, chunk.pointee.count < GreyChunk.capacity else {
+    if lists[node] == nil || lists[node]!.pointee.count == GreyChunk.capacity, let empty = takeEmpty() {
+      pool(empty, node)
+    }
+    guard let chunk = lists[node], chunk.pointee.count < GreyChunk.capacity else {
       lock.unlock()
       return false
     }
@@ -260,7 +312,7 @@ struct GreyPool: ~Copyable {
   mutating func trim() {
     lock.lock()
     defer { lock.unlock() }
-    precondition(pooled == nil && active == 0 && !hasOverflowed, "grey chunks are trimmed only when nothing is grey")
+    precondition(isEmpty && active == 0 && !hasOverflowed, "grey chunks are trimmed only when nothing is grey")
     guard slabCount > 1 else { return }
     for i in 1..<slabCount { AddressSpace.unreserve(slabs[i], bytes: GreyPool.slabBytes) }
     slabCount = 1
@@ -273,9 +325,9 @@ struct GreyPool: ~Copyable {
     if hungry.load(ordering: .relaxed) > 0 { changed.signalAll() }
   }
 
-  private mutating func pool(_ chunk: UnsafeMutablePointer<GreyChunk>) {
-    chunk.pointee.next = pooled
-    pooled = chunk
+  private mutating func pool(_ chunk: UnsafeMutablePointer<GreyChunk>, _ node: Int) {
+    chunk.pointee.next = lists[node]
+    lists[node] = chunk
     pooledCount.wrappingAdd(1, ordering: .relaxed)
   }
 

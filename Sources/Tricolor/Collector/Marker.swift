@@ -16,6 +16,12 @@
 // marker then walks its own part of the array and, where objects lie in the array's order, its own part of the heap. Only markers
 // without a slice worth cutting hand on edges.
 //
+// Where the heap has several nodes, a marker does the work of one node at a time: its own as long as there is any. An edge to an object of
+// another node is put aside when it comes off the stack, before anything of the object is asked for, and a chunk full of such edges goes to
+// that node's list; so what lies far away costs eight bytes of a chunk. The rest goes when the marker has nothing else to do, when it
+// leaves, and when others are hungry. A marker that has taken another node's work does it as one of that node would. With one node
+// there is a copy of the loops that knows nothing of this.
+//
 // Measured: docs/decisions.md, "Marking in batches" and "Slices of arrays".
 //
 // No allocation, no reference counting, no existential: raw pointers and machine words only.
@@ -30,10 +36,13 @@ struct MarkTally {
   var work = 0
   var bytes = 0
   var objects = 0
+  /// Of `bytes`: on another node than the marker's.
+  var remoteBytes = 0
 
   mutating func add(_ other: MarkTally) {
     work += other.work
     bytes += other.bytes
+    remoteBytes += other.remoteBytes
     objects += other.objects
   }
 }
@@ -66,20 +75,39 @@ struct Marker {
   /// Whether weak references and ephemerons are traced as strong ones: only while the heap is walked (Overflow.swift).
   private var tracesWeak = false
   private let looksUpKeys: Bool
+  /// The node the thread runs on, and the one whose work is being done.
+  private let node: Int
+  private var home: Int
+  /// Where there are several nodes: edges put aside, a chunk for each node that has any, while `run` is under way.
+  private let nodeCount: Int
+  private var outboxes: UnsafeMutablePointer<UnsafeMutablePointer<GreyChunk>?>! = nil
 
-  /// What a budget is spent on: bytes scanned, and a granule for every object, so that leaves are not free.
-  @inline(__always) private var cost: Int { tally.work &+ tally.objects << 4 }
+  /// Bytes of edges put aside so far.
+  private var putAsideBytes = 0
+
+  /// What a budget is spent on: bytes scanned, a granule for every object, so that leaves are not free, and edges put aside.
+  @inline(__always) private var cost: Int { tally.work &+ tally.objects << 4 &+ putAsideBytes }
 
   /// Becomes an active marker of `heap`; nil when there is no grey work to take.
   init?(_ heap: HeapCore) {
-    guard let chunk = heap.state.pointee.grey.enter() else { return nil }
-    self.init(heap, holding: chunk)
+    let node = heap.state.pointee.nodes.current
+    var home = node
+    guard let chunk = heap.state.pointee.grey.enter(for: &home, heap.state.pointee.nodes) else { return nil }
+    self.init(heap, holding: chunk, node: node, home: home)
   }
 
   /// An active marker of `heap` that holds `chunk`.
   init(_ heap: HeapCore, holding chunk: UnsafeMutablePointer<GreyChunk>) {
+    let node = heap.state.pointee.nodes.current
+    self.init(heap, holding: chunk, node: node, home: node)
+  }
+
+  private init(_ heap: HeapCore, holding chunk: UnsafeMutablePointer<GreyChunk>, node: Int, home: Int) {
     self.heap = heap
     self.chunk = chunk
+    self.node = node
+    self.home = home
+    nodeCount = heap.state.pointee.nodes.count
     looksUpKeys = heap.state.pointee.grey.looksUpKeys
     floor = GreyChunk.entries(chunk)
     ceiling = floor + GreyChunk.capacity
@@ -144,10 +172,19 @@ struct Marker {
   /// What the marker has done so far, for whoever gives it work bit by bit.
   var work: Int { tally.work }
 
-  /// Calls `body` with room for the queue.
+  /// Calls `body` with room for the queue, and for outboxes where there are several nodes.
   @inline(__always) private mutating func withQueue(_ body: (inout Marker, UnsafeMutablePointer<UInt>) -> Void) {
-    withUnsafeTemporaryAllocation(of: UInt.self, capacity: Marker.queueSize + Marker.batch) {
-      body(&self, $0.baseAddress!)
+    withUnsafeTemporaryAllocation(of: UInt.self, capacity: Marker.queueSize + Marker.batch) { queue in
+      if nodeCount == 1 { return body(&self, queue.baseAddress!) }
+      withUnsafeTemporaryAllocation(
+        of: UnsafeMutablePointer<GreyChunk>?.self, capacity: PlacementPlan.mostNodes
+      ) { outboxes in
+        outboxes.initialize(repeating: nil)
+        self.outboxes = outboxes.baseAddress!
+        body(&self, queue.baseAddress!)
+        _ = sendOutboxes()
+        self.outboxes = nil
+      }
     }
   }
 
@@ -157,18 +194,30 @@ struct Marker {
     Delay.point()
     // Before leaving: when nobody is active the cycle ends, and all that was marked must have been counted by then.
     heap.note(tally)
-    heap.state.pointee.grey.leave(chunk)
+    heap.state.pointee.grey.leave(chunk, to: home)
   }
 
   /// Empties the stack. On return no object waits in the queue and all marks are written; entries are left on the stack only when the
   /// budget ran out.
   private mutating func drain(_ queue: UnsafeMutablePointer<UInt>, budget: Int) {
-    // Two copies, so that what is gathered or not is decided outside the loops.
+    // Copies, so that what is gathered and put aside or not is decided outside the loops.
+    if nodeCount > 1 { return drainNode(queue, budget: budget) }
     if looksUpKeys {
-      drain(Window(map, queue, left: budget &- cost, gathers: false))
+      drain(Window(map, queue, left: budget &- cost, gathers: false, routes: false))
     } else {
-      drain(Window(map, queue, left: budget &- cost, gathers: true))
+      drain(Window(map, queue, left: budget &- cost, gathers: true, routes: false))
     }
+  }
+
+  /// The same for work of the node `home`, edges to objects of others being put aside.
+  @inline(never) private mutating func drainNode(_ queue: UnsafeMutablePointer<UInt>, budget: Int) {
+    let before = tally.bytes
+    if looksUpKeys {
+      drain(Window(map, queue, left: budget &- cost, gathers: false, routes: true))
+    } else {
+      drain(Window(map, queue, left: budget &- cost, gathers: true, routes: true))
+    }
+    if home != node { tally.remoteBytes &+= tally.bytes &- before }
   }
 
   @inline(__always) private mutating func drain(_ start: Window) {
@@ -183,6 +232,7 @@ struct Marker {
           window.countElsewhere(cost &- before)
           continue
         }
+        if window.routes { count = keepHome(count, &window) }
       } else if window.head == window.tail {
         break
       }
@@ -204,11 +254,59 @@ struct Marker {
       let edge = top.pointee
       taken[index] = edge
       tags |= edge
-      tricolor_prefetch(window.mark(of: edge))
+      if !window.routes { tricolor_prefetch(window.mark(of: edge)) }
     }
     if _slowPath(tags & 1 != 0) { return false }
     self.top = top
     return true
+  }
+
+  /// Of the `count` edges taken last, moves those to objects of `home`, or of no node in particular, to the front and asks for their mark words;
+  /// puts the others aside. How many were kept.
+  @inline(__always) private mutating func keepHome(_ count: Int, _ window: inout Window) -> Int {
+    let edges = window.edges
+    var kept = 0
+    for index in 0..<count {
+      let edge = edges[index]
+      let pool = map.pool(of: edge)
+      if pool != home && pool < nodeCount && putAside(edge, pool) { continue }
+      edges[kept] = edge
+      kept &+= 1
+      tricolor_prefetch(window.mark(of: edge))
+    }
+    let bytes = (count &- kept) &* MemoryLayout<UInt>.stride
+    putAsideBytes &+= bytes
+    window.countElsewhere(bytes)
+    return kept
+  }
+
+  /// Puts an edge to an object of `node` aside; false when there is no memory for it.
+  @inline(__always) private mutating func putAside(_ edge: UInt, _ node: Int) -> Bool {
+    if let box = outboxes[node], box.pointee.count < GreyChunk.capacity {
+      GreyChunk.push(edge, on: box)
+      return true
+    }
+    return putAsideInNew(edge, node)
+  }
+
+  @inline(never) private mutating func putAsideInNew(_ edge: UInt, _ node: Int) -> Bool {
+    guard let box = heap.state.pointee.grey.emptyChunk() else { return false }
+    if let full = outboxes[node] { heap.state.pointee.grey.give(full, to: node) }
+    outboxes[node] = box
+    GreyChunk.push(edge, on: box)
+    return true
+  }
+
+  /// Hands all that was put aside to its nodes; whether there was anything.
+  @inline(never) private mutating func sendOutboxes() -> Bool {
+    var sent = false
+    for node in 0..<nodeCount {
+      guard let box = outboxes[node] else { continue }
+      outboxes[node] = nil
+      heap.state.pointee.grey.deliver(box, to: node)
+      sent = true
+    }
+    return sent
   }
 
   /// Moves those of the `count` edges taken last whose mark is clear to the front; how many.
@@ -325,6 +423,7 @@ struct Marker {
     let edges: UnsafeMutablePointer<UInt>
     /// Constant in each copy of the loops.
     let gathers: Bool
+    let routes: Bool
     var head = 0
     var tail = 0
     var batches = 0
@@ -334,12 +433,15 @@ struct Marker {
     /// What objects that `scan` handled cost.
     var elsewhere = 0
 
-    @inline(__always) init(_ map: AddressMap, _ queue: UnsafeMutablePointer<UInt>, left: Int, gathers: Bool) {
+    @inline(__always) init(
+      _ map: AddressMap, _ queue: UnsafeMutablePointer<UInt>, left: Int, gathers: Bool, routes: Bool
+    ) {
       marks = UInt(bitPattern: map.markBits) &- (map.base >> 10) << 3
       scanWords = UInt(bitPattern: map.scanWords) &- (map.base >> Geometry.blockShift) << 3
       self.queue = queue
       edges = queue + Marker.queueSize
       self.gathers = gathers
+      self.routes = routes
       self.left = left
     }
 
@@ -553,7 +655,12 @@ struct Marker {
   /// Takes more work when the stack is empty; false when there is none.
   private mutating func refill() -> Bool {
     if top > floor { return true }
-    guard let work = heap.state.pointee.grey.exchangeEmpty(chunk) else { return false }
+    if nodeCount > 1 { _ = sendOutboxes() }
+    var next = node
+    guard let work = heap.state.pointee.grey.exchangeEmpty(chunk, for: &next, heap.state.pointee.nodes) else {
+      return false
+    }
+    home = next
     take(work)
     return true
   }
@@ -571,6 +678,7 @@ struct Marker {
   }
 
   @inline(never) private mutating func share() {
+    if nodeCount > 1 && outboxes != nil && sendOutboxes() { return }
     if giveHalfSlice() { return }
     if top - floor >= Marker.worthSharing { _ = giveOlderHalf() }
   }
@@ -585,7 +693,7 @@ struct Marker {
     second.pointee = kept << 1 | 1
     GreyChunk.push(second[-1] + kept * UInt(layout(of: second[-1]).pointee.elementBytes), on: other)
     GreyChunk.push((count - kept) << 1 | 1, on: other)
-    heap.state.pointee.grey.give(other)
+    heap.state.pointee.grey.give(other, to: home)
     return true
   }
 
@@ -599,7 +707,7 @@ struct Marker {
     chunk.pointee.count = half
     let given = chunk
     take(other)
-    heap.state.pointee.grey.give(given)
+    heap.state.pointee.grey.give(given, to: home)
     return true
   }
 

@@ -21,21 +21,40 @@ enum FreshMemory {
 }
 
 extension HeapCore {
-  /// `blocks` adjacent blocks, or whatever `orElse` finds once memory had to be made free. Waits and collects as the limit demands.
+  /// `blocks` adjacent blocks of `pool`, or whatever `orElse` finds once memory had to be made free. Waits and collects as the limit
+  /// demands. Of another pool, where that spares the limit or the node is full.
   func acquireRun(
-    blocks: Int, for mutator: MutatorCore, orElse: () -> Int?
+    blocks: Int, pool: Int, for mutator: MutatorCore, orElse: () -> Int?
   ) throws(OutOfMemory) -> FreshMemory {
-    if let run = try take(blocks, onlyHeld: true) { return .run(run.first, isZero: false) }
+    if let run = try take(blocks, pool, onlyHeld: true) { return .run(run.first, isZero: false) }
     let bytes = blocks * Geometry.blockBytes
     if bytes > roomUnderLimit && !overdraw(bytes) {
+      if let run = try takeElsewhere(blocks, pool, onlyHeld: true) { return .run(run.first, isZero: false) }
       let began = Clock.monotonic()
       defer { state.pointee.statistics.noteStall(Clock.monotonic() - began) }
       if let block = try makeRoom(bytes, for: mutator, orElse) { return .other(block) }
     }
-    guard let run = try take(blocks, onlyHeld: false) else {
+    if isFull(pool), let run = try takeElsewhere(blocks, pool, onlyHeld: false) {
+      state.pointee.statistics.fallbackBytes.wrappingAdd(bytes, ordering: .relaxed)
+      return .run(run.first, isZero: run.isZero)
+    }
+    guard let run = try take(blocks, pool, onlyHeld: false) else {
       throw OutOfMemory(requestedBytes: bytes, reason: "the reserved address range is used up")
     }
     return .run(run.first, isZero: run.isZero)
+  }
+
+  private func isFull(_ pool: Int) -> Bool { pool < state.pointee.nodes.count && state.pointee.nodes.isFull(pool) }
+
+  /// Blocks of the nearest other pool that has any, and whose node is not full unless they hold pages already.
+  private func takeElsewhere(_ blocks: Int, _ pool: Int, onlyHeld: Bool) throws(OutOfMemory) -> BlockRun? {
+    guard pool < state.pointee.nodes.count else { return nil }
+    for place in stride(from: 1, to: state.pointee.nodes.count, by: 1) {
+      let other = state.pointee.nodes.node(place, nearest: pool)
+      if !onlyHeld && isFull(other) { continue }
+      if let run = try take(blocks, other, onlyHeld: onlyHeld) { return run }
+    }
+    return nil
   }
 
   /// Whether `blocks` fresh blocks would break the limit.
@@ -43,9 +62,10 @@ extension HeapCore {
     blocks * Geometry.blockBytes > roomUnderLimit && state.pointee.blocks.heldBlocks.load(ordering: .relaxed) < blocks
   }
 
-  private func take(_ blocks: Int, onlyHeld: Bool) throws(OutOfMemory) -> BlockRun? {
+  private func take(_ blocks: Int, _ pool: Int, onlyHeld: Bool) throws(OutOfMemory) -> BlockRun? {
     do {
-      return try state.pointee.blocks.take(blocks, owner: UnsafeMutableRawPointer(state), onlyHeld: onlyHeld)
+      return try state.pointee.blocks.take(
+        blocks, pool: pool, owner: UnsafeMutableRawPointer(state), onlyHeld: onlyHeld, nodes: state.pointee.nodes)
     } catch {
       throw OutOfMemory(requestedBytes: blocks * Geometry.blockBytes, reason: "\(error)")
     }

@@ -17,7 +17,9 @@ import TricolorPlatform
 extension HeapCore {
   /// Makes one object grey that a thread which is no marker has come across.
   func shade(_ object: UInt) {
-    if !state.pointee.grey.add(edge: object) { markUnscanned(object) }
+    let pool = addressMap.pool(of: object)
+    let node = pool < state.pointee.nodes.count ? pool : 0
+    if !state.pointee.grey.add(edge: object, to: node) { markUnscanned(object) }
   }
 
   /// Shades an object for which there is no grey entry: marks and counts it; a walk will scan it.

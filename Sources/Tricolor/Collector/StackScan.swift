@@ -10,6 +10,7 @@ extension HeapCore {
   /// Adds the unmarked cells that words of [start, end) point to to the grey set.
   @inline(never) func scanStack(from start: UInt, to end: UInt) {
     let map = addressMap
+    let node = state.pointee.nodes.current
     var chunk: UnsafeMutablePointer<GreyChunk>? = nil
     var address = (start + 7) & ~7
     while address + 8 <= end {
@@ -18,16 +19,16 @@ extension HeapCore {
       guard map.contains(word), map.owner(of: word) == UnsafeMutableRawPointer(state),
         let cell = map.conservativeCell(word), !map.isMarked(cell)
       else { continue }
-      append(cell, to: &chunk)
+      append(cell, to: &chunk, node)
     }
     state.pointee.statistics.scannedStackBytes.wrappingAdd(Int(end - start), ordering: .relaxed)
-    state.pointee.grey.add(chunk)
+    state.pointee.grey.add(chunk, to: node)
   }
 
-  /// Puts one edge in `chunk`, taking one at first, and another when it is full.
-  @inline(__always) func append(_ edge: UInt, to chunk: inout UnsafeMutablePointer<GreyChunk>?) {
+  /// Puts one edge in `chunk`, taking one at first, and another when it is full, which is pooled for `node`.
+  @inline(__always) func append(_ edge: UInt, to chunk: inout UnsafeMutablePointer<GreyChunk>?, _ node: Int) {
     if chunk == nil || chunk!.pointee.count == GreyChunk.capacity {
-      state.pointee.grey.add(chunk)
+      state.pointee.grey.add(chunk, to: node)
       chunk = state.pointee.grey.emptyChunk()
     }
     guard let chunk else { return markUnscanned(edge) }

@@ -24,19 +24,22 @@ extension HeapCore {
     return nil
   }
 
-  /// Sweeps everything that is left, block by block, lane by lane. Runs on the collector thread; mutators may sweep beside it.
+  /// Sweeps everything that is left, node by node, lane by lane, block by block. Runs on the collector thread; mutators may sweep beside
+  /// it, what lies on their own node first.
   func finishSweep() {
     guard state.pointee.sweepPermitted.load(ordering: .acquiring) else { return }
     let began = Clock.threadCPU()
-    for lane in 1..<LayoutTable.laneCount {
-      while let block = popUnswept(lane) { sweepAndFile(block, lane: lane) }
+    for pool in 0..<state.pointee.nodes.poolCount {
+      for lane in 1..<LayoutTable.laneCount {
+        while let block = popUnswept(lane, pool) { sweepAndFile(block, lane: lane) }
+      }
     }
     state.pointee.statistics.sweep.wrappingAdd(Clock.threadCPU() - began, ordering: .relaxed)
     state.pointee.unsweptGarbage.store(0, ordering: .relaxed)
   }
 
-  private func popUnswept(_ lane: Int) -> Int? {
-    let lanePointer = state.pointee.lanes + lane
+  private func popUnswept(_ lane: Int, _ pool: Int) -> Int? {
+    let lanePointer = state.pointee.lane(lane, pool: pool)
     lanePointer.pointee.lock.lock()
     defer { lanePointer.pointee.lock.unlock() }
     return lanePointer.pointee.unswept.pop()
@@ -109,11 +112,12 @@ extension HeapCore {
   /// Sweeps a few blocks for a mutator that allocates past the trigger: a cycle can begin only when the sweep is done.
   func helpSweep() {
     guard state.pointee.sweepPermitted.load(ordering: .acquiring) else { return }
-    let lanes = LayoutTable.laneCount
+    let lanes = LayoutTable.laneCount - 1
     var left = 16
-    for _ in 1..<lanes where left > 0 {
-      let lane = state.pointee.sweepCursor.load(ordering: .relaxed) % (lanes - 1) + 1
-      while left > 0, let block = popUnswept(lane) {
+    for _ in 0..<lanes * state.pointee.nodes.poolCount where left > 0 {
+      let cursor = state.pointee.sweepCursor.load(ordering: .relaxed)
+      let lane = cursor % lanes + 1
+      while left > 0, let block = popUnswept(lane, cursor / lanes % state.pointee.nodes.poolCount) {
         sweepAndFile(block, lane: lane)
         left -= 1
       }
@@ -126,11 +130,13 @@ extension HeapCore {
     state.pointee.sweepPermitted.store(Mutation.sweepBeforeBarrierOff.isOn, ordering: .releasing)
     state.pointee.survivedBytes.store(0, ordering: .relaxed)
     state.pointee.sweepEpoch.wrappingAdd(1, ordering: .acquiringAndReleasing)
-    for lane in 1..<LayoutTable.laneCount {
-      let lanePointer = state.pointee.lanes + lane
-      lanePointer.pointee.lock.lock()
-      lanePointer.pointee.beginEpoch()
-      lanePointer.pointee.lock.unlock()
+    for pool in 0..<state.pointee.nodes.poolCount {
+      for lane in 1..<LayoutTable.laneCount {
+        let lanePointer = state.pointee.lane(lane, pool: pool)
+        lanePointer.pointee.lock.lock()
+        lanePointer.pointee.beginEpoch()
+        lanePointer.pointee.lock.unlock()
+      }
     }
   }
 }

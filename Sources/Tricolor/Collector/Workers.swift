@@ -73,6 +73,9 @@ extension HeapCore {
   func note(_ tally: MarkTally) {
     state.pointee.statistics.markedBytes.wrappingAdd(tally.bytes, ordering: .relaxed)
     state.pointee.statistics.markedObjects.wrappingAdd(tally.objects, ordering: .relaxed)
+    if tally.remoteBytes > 0 {
+      state.pointee.statistics.remoteMarkedBytes.wrappingAdd(tally.remoteBytes, ordering: .relaxed)
+    }
     state.pointee.pacing.cycleMarkedBytes.wrappingAdd(tally.bytes, ordering: .relaxed)
     state.pointee.pacing.scanWork.wrappingAdd(tally.work, ordering: .relaxed)
     state.pointee.pacing.credit.wrappingAdd(tally.work, ordering: .relaxed)
@@ -103,13 +106,23 @@ extension HeapCore {
   /// The body of worker `index` (from 1; the collector thread is 0): marks while there are more unused processors than markers
   /// before it.
   func runWorker(_ index: Int) {
+    var bound: UInt32 = 0
     while true {
+      followBinding(&bound, thread: index)
       // Read before the look at `stopping`: a signal in between makes the wait return at once.
       let seen = state.pointee.workersWanted.current()
       if state.pointee.stopping.load(ordering: .acquiring) { return }
       while phase == .marking { helpMarking(index) }
       state.pointee.workersWanted.wait(past: seen)
     }
+  }
+
+  /// Binds the calling thread of the collector anew if that is asked for; `seen` is what it has followed.
+  func followBinding(_ seen: inout UInt32, thread index: Int) {
+    let asked = state.pointee.bindings.load(ordering: .acquiring)
+    if asked == seen { return }
+    seen = asked
+    services.bindCurrentThread(index)
   }
 
   /// One quantum, or a short sleep when there is no processor or no work.

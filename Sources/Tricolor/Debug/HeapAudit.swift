@@ -27,8 +27,9 @@ final class HeapAudit {
   /// A block that a mutator allocates from.
   struct OpenRun {
     let mutator: MutatorCore
-    let lane: Int
-    var pointer: UnsafeMutablePointer<Run> { mutator.run(lane) }
+    let slot: Int
+    var lane: Int { Geometry.lane(ofSlot: slot) }
+    var pointer: UnsafeMutablePointer<Run> { mutator.run(slot) }
     var run: Run { pointer.pointee }
   }
 

@@ -7,14 +7,7 @@ extension HeapAudit {
 
   /// Walks every list, then sees to it that each run was met exactly once, on a list or as a mutator's open block.
   func auditLists() {
-    for lane in 1..<LayoutTable.laneCount {
-      let lists = heap.state.pointee.lanes + lane
-      for tier in 0..<FreeCells.tiers { auditList(lists.pointee.partial[tier], "partial list \(tier)", lane) }
-      auditList(lists.pointee.full, "full list", lane)
-      if !lists.pointee.unswept.isEmpty {
-        faults.add(.list, "\(name(ofLane: lane)) has \(lists.pointee.unswept.count) unswept blocks after the sweep")
-      }
-    }
+    for pool in 0..<heap.state.pointee.nodes.poolCount { auditLists(ofPool: pool) }
     var block = extent.lowerBound
     while block < extent.upperBound {
       if use(block).pointee.head == UInt32(block + 1), use(block).pointee.places == 0 {
@@ -24,8 +17,19 @@ extension HeapAudit {
     }
   }
 
-  private func auditList(_ list: BlockList, _ listName: String, _ lane: Int) {
-    let what = "the \(listName) of \(name(ofLane: lane))"
+  private func auditLists(ofPool pool: Int) {
+    for lane in 1..<LayoutTable.laneCount {
+      let lists = heap.state.pointee.lane(lane, pool: pool)
+      for tier in 0..<FreeCells.tiers { auditList(lists.pointee.partial[tier], "partial list \(tier)", lane, pool) }
+      auditList(lists.pointee.full, "full list", lane, pool)
+      if !lists.pointee.unswept.isEmpty {
+        faults.add(.list, "\(name(ofLane: lane)) has \(lists.pointee.unswept.count) unswept blocks after the sweep")
+      }
+    }
+  }
+
+  private func auditList(_ list: BlockList, _ listName: String, _ lane: Int, _ pool: Int) {
+    let what = "the \(listName) of \(name(ofLane: lane))" + (pool > 0 ? " in pool \(pool)" : "")
     var next = list.first
     var last = BlockList.none
     var count = 0
@@ -36,6 +40,9 @@ extension HeapAudit {
         return faults.add(.list, "\(what) has more than the \(list.count) blocks it counts")
       }
       auditListed(block, what, lane)
+      if map.pool(ofBlock: block) != pool {
+        faults.add(.list, "\(name(ofBlock: block)) of pool \(map.pool(ofBlock: block)) is on \(what)")
+      }
       count += 1
       last = next
       next = map.descriptors[block].next

@@ -6,17 +6,27 @@ extension HeapAudit {
   func auditMutators() {
     heap.forEachMutator { mutator in
       auditMode(mutator)
-      for lane in 1..<LayoutTable.laneCount { auditRun(lane, of: mutator) }
+      forEachSlot { auditRun($0, of: mutator) }
     }
     // A hold does not keep a thread that attaches from taking a record out of the pool.
     heap.state.pointee.registryLock.lock()
     defer { heap.state.pointee.registryLock.unlock() }
     var pooled = heap.state.pointee.pooledMutators
     while let mutator = pooled {
-      for lane in 1..<LayoutTable.laneCount where mutator.info(lane).pointee.blockPlusOne != 0 {
-        faults.add(.run, "a pooled mutator record has an open run of \(name(ofLane: lane))")
+      forEachSlot { slot in
+        if mutator.info(slot).pointee.blockPlusOne != 0 {
+          faults.add(.run, "a pooled mutator record has an open run of \(name(ofLane: Geometry.lane(ofSlot: slot)))")
+        }
       }
       pooled = mutator.state.pointee.nextInHeap
+    }
+  }
+
+  private func forEachSlot(_ body: (Int) -> Void) {
+    for lane in 1..<LayoutTable.laneCount {
+      body(lane)
+      if heap.state.pointee.nodes.count == 1 { continue }
+      for node in 0..<heap.state.pointee.nodes.count { body(Geometry.slot(lane: lane, node: node)) }
     }
   }
 
@@ -39,9 +49,10 @@ extension HeapAudit {
     }
   }
 
-  private func auditRun(_ lane: Int, of mutator: MutatorCore) {
-    let info = mutator.info(lane).pointee
-    let run = mutator.run(lane).pointee
+  private func auditRun(_ slot: Int, of mutator: MutatorCore) {
+    let lane = Geometry.lane(ofSlot: slot)
+    let info = mutator.info(slot).pointee
+    let run = mutator.run(slot).pointee
     if info.blockPlusOne == 0 {
       if run.cursor != 0 || run.limit != 0 {
         faults.add(.run, "\(name(of: mutator)) has a run without a block: \(text(run)), \(name(ofLane: lane))")
@@ -56,7 +67,7 @@ extension HeapAudit {
     if let other = openRun(inHead: block) {
       return faults.add(.run, "\(what) is in \(name(ofBlock: block)), which \(name(of: other.mutator)) has open")
     }
-    openRuns.append(OpenRun(mutator: mutator, lane: lane))
+    openRuns.append(OpenRun(mutator: mutator, slot: slot))
     use(block).pointee.openRun = UInt32(openRuns.count)
     use(block).pointee.places += 1
     let laneClass = LayoutTable.laneClasses[lane]
@@ -70,8 +81,8 @@ extension HeapAudit {
     if (run.cursor - start) % size != 0 || (run.limit - start) % size != 0 {
       faults.add(.run, "\(what) is not of whole cells")
     }
-    let isListed = (0..<mutator.state.pointee.openCount).contains { Int(mutator.openLanes[$0]) == lane }
-    if !isListed { faults.add(.run, "\(what) is not among the lanes its thread gives back") }
+    let isListed = (0..<mutator.state.pointee.openCount).contains { Int(mutator.openSlots[$0]) == slot }
+    if !isListed { faults.add(.run, "\(what) is not among those its thread gives back") }
   }
 
   private func text(_ run: Run) -> String { "\(hex(run.cursor))..<\(hex(run.limit))" }

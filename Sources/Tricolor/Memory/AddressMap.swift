@@ -22,6 +22,8 @@ struct AddressMap {
   var cards: UnsafeMutablePointer<UInt8>! = nil
   /// The heap that owns each arena, nil while none does.
   var owners: UnsafeMutablePointer<UnsafeMutableRawPointer?>! = nil
+  /// The pool of its heap that each arena belongs to (NodeTable.swift).
+  var pools: UnsafeMutablePointer<UInt8>! = nil
 
   @inline(__always) func contains(_ word: UInt) -> Bool { word &- base < bytes }
   @inline(__always) func granule(of address: UInt) -> UInt { (address &- base) >> Geometry.granuleShift }
@@ -45,6 +47,10 @@ struct AddressMap {
     return tricolor_set_bits(word, mask)
   }
 
+  /// The pool that an address of the range, or a block, belongs to.
+  @inline(__always) func pool(of address: UInt) -> Int { Int(pools[Int((address &- base) >> Geometry.arenaShift)]) }
+  @inline(__always) func pool(ofBlock block: Int) -> Int { Int(pools[block / Geometry.blocksPerArena]) }
+
   /// The heap that owns `address`, nil when it lies outside every heap. Constant time.
   @inline(__always) func owner(of address: UInt) -> UnsafeMutableRawPointer? {
     contains(address) ? owners[Int((address &- base) >> Geometry.arenaShift)] : nil
@@ -58,6 +64,8 @@ enum Reservation {
   private struct Table: ~Copyable {
     var reserved = false
     var used: UnsafeMutablePointer<Bool>? = nil
+    /// What the kernel was last told of each arena's pages. It holds for whoever has the arena next, until it is told something else.
+    var placements: UnsafeMutablePointer<ArenaPlacement>? = nil
     var count = 0
   }
   private static let table = Mutex(Table())
@@ -95,11 +103,17 @@ enum Reservation {
     let owners = UnsafeMutablePointer<UnsafeMutableRawPointer?>.allocate(capacity: arenas)
     owners.initialize(repeating: nil, count: arenas)
     addressMap.owners = owners
+    let pools = UnsafeMutablePointer<UInt8>.allocate(capacity: arenas)
+    pools.initialize(repeating: 0, count: arenas)
+    addressMap.pools = pools
     addressMap.base = UInt(bitPattern: base)
     addressMap.bytes = UInt(bytes)
     let used = UnsafeMutablePointer<Bool>.allocate(capacity: arenas)
     used.initialize(repeating: false, count: arenas)
     table.used = used
+    let placements = UnsafeMutablePointer<ArenaPlacement>.allocate(capacity: arenas)
+    placements.initialize(repeating: .anywhere, count: arenas)
+    table.placements = placements
     table.count = arenas
     table.reserved = true
     AddressSpace.name(base, bytes: bytes, "tricolor heap")
@@ -123,10 +137,11 @@ enum Reservation {
     start.bindMemory(to: T.self, capacity: bytes / MemoryLayout<T>.stride)
   }
 
-  /// Takes `count` adjacent arenas for `owner` and commits them with their side tables. Nil when the range is used up.
+  /// Takes `count` adjacent arenas for `owner`, whose `pool` they belong to, and commits them with their side tables. Nil when the range is
+  /// used up.
   ///
   /// - Throws: when the system refuses; then none is taken.
-  static func takeArenas(_ count: Int, owner: UnsafeMutableRawPointer) throws(PlatformError) -> Int? {
+  static func takeArenas(_ count: Int, owner: UnsafeMutableRawPointer, pool: Int) throws(PlatformError) -> Int? {
     let first: Int? = table.withLock { table in
       guard let used = table.used else { return nil }
       var start = 0
@@ -148,8 +163,28 @@ enum Reservation {
       table.withLock { for arena in first..<first + count { $0.used![arena] = false } }
       throw error
     }
-    for arena in first..<first + count { addressMap.owners[arena] = owner }
+    for arena in first..<first + count {
+      addressMap.pools[arena] = UInt8(pool)
+      addressMap.owners[arena] = owner
+    }
     return first
+  }
+
+  /// Tells the kernel where the pages of an arena that was just taken, and of its side tables, are to lie: before any is touched. `nodes` are
+  /// those that `.spread` means.
+  ///
+  /// - Throws: when the kernel refuses; then they lie where they are first touched.
+  static func place(arena: Int, _ placement: ArenaPlacement, nodes: [Int]) throws(PlatformError) {
+    let before = table.withLock { $0.placements![arena] }
+    if before == placement { return }
+    try forEachSlice(of: arena, addressMap) { (start, bytes) throws(PlatformError) in
+      switch placement {
+      case .anywhere: try AddressSpace.unbind(start, bytes: bytes)
+      case .node(let node): try AddressSpace.bind(start, bytes: bytes, node: node)
+      case .spread: try AddressSpace.interleave(start, bytes: bytes, nodes: nodes)
+      }
+    }
+    table.withLock { $0.placements![arena] = placement }
   }
 
   private static func commit(arena: Int) throws(PlatformError) {

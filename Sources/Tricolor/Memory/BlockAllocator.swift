@@ -4,6 +4,8 @@
 // Allocation is first fit from the lowest address and prefers resident blocks, so the top of the heap empties and its pages can be
 // released in large pieces; a block without pages reads zero and needs no clearing. Objects larger than an arena take adjacent
 // arenas. One lock: it is taken once for many cells, and a mutator's refill usually finds a block on its lane's list instead.
+//
+// An arena belongs to a pool (NodeTable.swift), and who takes blocks says from which. With one node all arenas are of pool 0.
 
 import Synchronization
 import TricolorPlatform
@@ -12,12 +14,14 @@ import TricolorPlatform
 struct Arena {
   static let words = Geometry.blocksPerArena / 64
   let index: Int
+  let pool: Int
   var freeCount: Int
   let free: UnsafeMutablePointer<UInt64>
   let resident: UnsafeMutablePointer<UInt64>
 
-  init(index: Int) {
+  init(index: Int, pool: Int) {
     self.index = index
+    self.pool = pool
     freeCount = Geometry.blocksPerArena
     free = .allocate(capacity: Arena.words)
     free.initialize(repeating: ~0, count: Arena.words)
@@ -115,19 +119,26 @@ struct BlockAllocator: ~Copyable {
   var arenas: UnsafeMutablePointer<Arena>
   private(set) var arenaCount = 0
   private let mostArenas: Int
+  /// Free blocks of each pool that hold pages. Guarded by the lock.
+  private let heldInPools: UnsafeMutablePointer<Int>
   /// Blocks in use, and free blocks that hold pages. Read without the lock by the pacer.
   let usedBlocks = Atomic<Int>(0)
   let heldBlocks = Atomic<Int>(0)
   let releasedBytes = Atomic<Int>(0)
+  /// Arenas whose pages the kernel refused to place.
+  let refusedPlacements = Atomic<Int>(0)
 
-  init(mostArenas: Int) {
+  init(mostArenas: Int, pools: Int) {
     self.mostArenas = mostArenas
     arenas = .allocate(capacity: mostArenas)
+    heldInPools = .allocate(capacity: pools)
+    heldInPools.initialize(repeating: 0, count: pools)
   }
 
   deinit {
     for i in 0..<arenaCount { arenas[i].deallocate() }
     arenas.deallocate()
+    heldInPools.deallocate()
   }
 
   /// Blocks in use, free ones that hold pages, and free ones that do not.
@@ -139,20 +150,34 @@ struct BlockAllocator: ~Copyable {
     return (used, held, max(0, arenaCount * Geometry.blocksPerArena - used - held))
   }
 
-  /// Takes `count` adjacent blocks; with `onlyHeld`, only a single block that holds pages. Nil when there is none to be had.
-  mutating func take(_ count: Int, owner: UnsafeMutableRawPointer, onlyHeld: Bool) throws(PlatformError) -> BlockRun? {
+  /// Blocks in use in each of `count` pools.
+  func usedInPools(_ count: Int) -> [Int] {
+    if count == 1 { return [usedBlocks.load(ordering: .relaxed)] }
+    var used = [Int](repeating: 0, count: count)
     lock.lock()
     defer { lock.unlock() }
-    if let run = takeExisting(count, onlyHeld: onlyHeld) { return run }
-    if onlyHeld { return nil }
-    guard try grow(for: count, owner: owner) else { return nil }
-    return takeExisting(count, onlyHeld: false)
+    for i in 0..<arenaCount { used[arenas[i].pool] += Geometry.blocksPerArena - arenas[i].freeCount }
+    return used
   }
 
-  private mutating func takeExisting(_ count: Int, onlyHeld: Bool) -> BlockRun? {
-    if count > Geometry.blocksPerArena { return takeAcrossArenas(count) }
-    if count == 1 { return takeOne(onlyHeld: onlyHeld) }
-    for i in 0..<arenaCount where arenas[i].freeCount >= count {
+  /// Takes `count` adjacent blocks of `pool`; with `onlyHeld`, only a single block that holds pages. Nil when there is none to be had.
+  ///
+  /// - Parameter nodes: the heap's, by whose placement of the pool new arenas are had.
+  mutating func take(
+    _ count: Int, pool: Int, owner: UnsafeMutableRawPointer, onlyHeld: Bool, nodes: borrowing NodeTable
+  ) throws(PlatformError) -> BlockRun? {
+    lock.lock()
+    defer { lock.unlock() }
+    if let run = takeExisting(count, pool, onlyHeld: onlyHeld) { return run }
+    if onlyHeld { return nil }
+    guard try grow(for: count, pool, owner: owner, nodes) else { return nil }
+    return takeExisting(count, pool, onlyHeld: false)
+  }
+
+  private mutating func takeExisting(_ count: Int, _ pool: Int, onlyHeld: Bool) -> BlockRun? {
+    if count > Geometry.blocksPerArena { return takeAcrossArenas(count, pool) }
+    if count == 1 { return takeOne(pool, onlyHeld: onlyHeld) }
+    for i in 0..<arenaCount where arenas[i].pool == pool && arenas[i].freeCount >= count {
       guard let first = arenas[i].firstFree(count) else { continue }
       if onlyHeld && !holdsPages(arenas[i], first, count) { continue }
       return take(i, first, count)
@@ -160,13 +185,14 @@ struct BlockAllocator: ~Copyable {
     return nil
   }
 
-  private mutating func takeOne(onlyHeld: Bool) -> BlockRun? {
+  private mutating func takeOne(_ pool: Int, onlyHeld: Bool) -> BlockRun? {
+    if onlyHeld && heldInPools[pool] == 0 { return nil }
     var fallback: (Int, Int)? = nil
-    for i in 0..<arenaCount where arenas[i].freeCount > 0 {
+    for i in 0..<arenaCount where arenas[i].pool == pool && arenas[i].freeCount > 0 {
       guard let first = arenas[i].firstFree() else { continue }
       if holdsPages(arenas[i], first, 1) { return take(i, first, 1) }
       if fallback == nil { fallback = (i, first) }
-      if heldBlocks.load(ordering: .relaxed) == 0 { break }
+      if heldInPools[pool] == 0 { break }
     }
     guard !onlyHeld, let (arena, first) = fallback else { return nil }
     return take(arena, first, 1)
@@ -179,17 +205,18 @@ struct BlockAllocator: ~Copyable {
   private mutating func take(_ arena: Int, _ first: Int, _ count: Int) -> BlockRun {
     let held = arenas[arena].take(first, count)
     usedBlocks.wrappingAdd(count, ordering: .relaxed)
-    heldBlocks.wrappingSubtract(held, ordering: .relaxed)
+    noteHeld(-held, in: arena)
     return BlockRun(first: arenas[arena].firstBlock + first, held: held, count: count)
   }
 
   /// Whole adjacent arenas for an object that no arena can hold; what is left of the last one stays free.
-  private mutating func takeAcrossArenas(_ count: Int) -> BlockRun? {
+  private mutating func takeAcrossArenas(_ count: Int, _ pool: Int) -> BlockRun? {
     let needed = (count + Geometry.blocksPerArena - 1) / Geometry.blocksPerArena
     var i = 0
     while i + needed <= arenaCount {
       let fits = (i..<i + needed).allSatisfy {
-        arenas[$0].freeCount == Geometry.blocksPerArena && arenas[$0].index == arenas[i].index + ($0 - i)
+        arenas[$0].pool == pool && arenas[$0].freeCount == Geometry.blocksPerArena
+          && arenas[$0].index == arenas[i].index + ($0 - i)
       }
       if fits {
         var held = 0
@@ -204,16 +231,30 @@ struct BlockAllocator: ~Copyable {
     return nil
   }
 
-  private mutating func grow(for count: Int, owner: UnsafeMutableRawPointer) throws(PlatformError) -> Bool {
+  private mutating func grow(
+    for count: Int, _ pool: Int, owner: UnsafeMutableRawPointer, _ nodes: borrowing NodeTable
+  ) throws(PlatformError) -> Bool {
     let needed = max(1, (count + Geometry.blocksPerArena - 1) / Geometry.blocksPerArena)
     guard arenaCount + needed <= mostArenas,
-      let first = try Reservation.takeArenas(needed, owner: owner)
+      let first = try Reservation.takeArenas(needed, owner: owner, pool: pool)
     else { return false }
     for i in 0..<needed {
-      (arenas + arenaCount).initialize(to: Arena(index: first + i))
+      place(first + i, nodes.placement(ofPool: pool), nodes.kernelNumbers)
+      (arenas + arenaCount).initialize(to: Arena(index: first + i, pool: pool))
       arenaCount += 1
     }
     return true
+  }
+
+  /// A kernel that does not place an arena's pages, as a container's filter of system calls may have it, is told of once, and leaves them where
+  /// they are first touched: mostly on the node that was meant.
+  private func place(_ arena: Int, _ placement: ArenaPlacement, _ nodes: [Int]) {
+    do throws(PlatformError) {
+      try Reservation.place(arena: arena, placement, nodes: nodes)
+    } catch {
+      if refusedPlacements.wrappingAdd(1, ordering: .relaxed).oldValue > 0 { return }
+      StandardError.write("tricolor: memory is not placed on NUMA nodes: \(error)\n")
+    }
   }
 
   /// Gives blocks back. Their pages stay until `release` (PageRelease.swift) takes them.
@@ -227,10 +268,16 @@ struct BlockAllocator: ~Copyable {
       let part = min(end, (index + 1) * Geometry.blocksPerArena) - block
       let arena = (0..<arenaCount).first { arenas[$0].index == index }!
       arenas[arena].give(block - arenas[arena].firstBlock, part)
+      noteHeld(part, in: arena)
       block += part
     }
     usedBlocks.wrappingSubtract(count, ordering: .relaxed)
-    heldBlocks.wrappingAdd(count, ordering: .relaxed)
+  }
+
+  /// Counts free blocks of an arena that hold pages from now on, or no longer. The lock is held.
+  func noteHeld(_ blocks: Int, in arena: Int) {
+    heldInPools[arenas[arena].pool] += blocks
+    heldBlocks.wrappingAdd(blocks, ordering: .relaxed)
   }
 
   /// Gives all arenas back to the process's reservation. The heap is unusable afterwards.

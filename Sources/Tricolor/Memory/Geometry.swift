@@ -28,7 +28,14 @@ enum Geometry {
   /// The bytes a mutator takes at once, zeroed: small enough to stay in the first-level cache between zeroing and use.
   static let runQuantum = 8 * 1024
   /// Lanes (pairs of layout and cell size) a process can have.
-  static let mostLanes = 4096
+  static let mostLanes = 1 << laneBits
+  private static let laneBits = 12
+
+  /// The lane of a mutator's slot, and its bank (MutatorState.swift).
+  @inline(__always) static func lane(ofSlot slot: Int) -> Int { slot & (mostLanes - 1) }
+  @inline(__always) static func bank(ofSlot slot: Int) -> Int { slot >> laneBits }
+  /// The slot for cells of `lane` on the node with index `node`.
+  static func slot(lane: Int, node: Int) -> Int { lane + (1 + node) * mostLanes }
 }
 
 /// The granularity of allocation: bytes rounded up to whole granules, one granule at least.

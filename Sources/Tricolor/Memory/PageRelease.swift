@@ -105,7 +105,7 @@ extension BlockAllocator {
   private mutating func releaseUnlocked(_ arena: Int, _ blocks: Range<Int>) throws(PlatformError) -> Int {
     let first = arenas[arena].firstBlock + blocks.lowerBound
     let held = arenas[arena].take(blocks.lowerBound, blocks.count)
-    heldBlocks.wrappingSubtract(held, ordering: .relaxed)
+    noteHeld(-held, in: arena)
     lock.unlock()
     let outcome = Result { () throws(PlatformError) in
       try AddressSpace.release(
@@ -120,7 +120,7 @@ extension BlockAllocator {
     case .failure(let error):
       // Which of them held pages is not known any more: all count as if they did, until a release succeeds.
       arenas[arena].give(blocks.lowerBound, blocks.count)
-      heldBlocks.wrappingAdd(blocks.count, ordering: .relaxed)
+      noteHeld(blocks.count, in: arena)
       throw error
     }
   }

@@ -11,49 +11,63 @@ import Synchronization
 import TricolorPlatform
 
 extension MutatorCore {
-  /// A cell of `lane` when its run is exhausted. Answers a pending handshake first, pays assists, may wait for memory.
+  /// A cell for `slot` when its run is exhausted. Answers a pending handshake first, pays assists, may wait for memory.
   /// Throws only under a hard limit, or when address space runs out.
-  func allocateSlowly(lane: Int) throws(OutOfMemory) -> UInt {
+  func allocateSlowly(slot: Int) throws(OutOfMemory) -> UInt {
     if state.pointee.poll.load(ordering: .relaxed) != 0 { safepoint() }
-    let laneClass = LayoutTable.laneClasses[lane]
+    let laneClass = LayoutTable.laneClasses[Geometry.lane(ofSlot: slot)]
     while true {
-      let run = self.run(lane)
+      let run = self.run(slot)
       if run.pointee.cursor + UInt(laneClass.cellBytes) <= run.pointee.limit {
         let cell = run.pointee.cursor
         run.pointee.cursor += UInt(laneClass.cellBytes)
         return cell
       }
-      if let borrowed = try refill(lane, laneClass) { return borrowed }
+      if let borrowed = try refill(slot, laneClass) { return borrowed }
     }
   }
 
   /// Full blocks that an allocation sweeps before it takes fresh memory: about 4 µs.
   private static let mostSwept = 16
 
-  /// Opens the next run of `lane`, or answers a cell of another lane when memory is tight.
-  private func refill(_ lane: Int, _ laneClass: LaneClass) throws(OutOfMemory) -> UInt? {
-    if continueBlock(lane, laneClass) { return nil }
+  /// Opens the next run of `slot`, or answers a cell of another lane when memory is tight.
+  private func refill(_ slot: Int, _ laneClass: LaneClass) throws(OutOfMemory) -> UInt? {
+    if continueBlock(slot, laneClass) { return nil }
     payAssist()
+    let lane = Geometry.lane(ofSlot: slot)
+    let pool = self.pool(forSlot: slot)
     while true {
-      let mostSwept = heap.isTight(blocks: laneClass.blocksPerRun) ? Int.max : MutatorCore.mostSwept
-      if let block = heap.takePartialBlock(lane, for: self, mostSwept: mostSwept) {
-        adopt(block, lane, laneClass)
+      let isTight = heap.isTight(blocks: laneClass.blocksPerRun)
+      let mostSwept = isTight ? Int.max : MutatorCore.mostSwept
+      if let block = heap.takePartialBlock(lane, pool: pool, for: self, mostSwept: mostSwept) {
+        adopt(block, slot, laneClass)
+      } else if isTight, let block = heap.takePartialElsewhere(lane, pool: pool, for: self) {
+        adopt(block, slot, laneClass)
       } else if heap.isTight(blocks: laneClass.blocksPerRun), let cell = try borrowCell(laneClass) {
         return cell
       } else {
-        try openFreshBlock(lane, laneClass)
+        try openFreshBlock(slot, pool, laneClass)
       }
-      if openNextRun(lane, laneClass) { return nil }
-      closeBlock(lane, hasFreeCells: false)
+      if openNextRun(slot, laneClass) { return nil }
+      closeBlock(slot, hasFreeCells: false)
     }
   }
 
+  /// The pool to take the next block for `slot` from. Looks where the thread runs now.
+  private func pool(forSlot slot: Int) -> Int {
+    if heap.state.pointee.nodes.count == 1 { return 0 }
+    state.pointee.node = heap.state.pointee.nodes.current
+    state.pointee.turn &+= 1
+    let bank = Geometry.bank(ofSlot: slot)
+    return bank > 0 ? bank - 1 : heap.state.pointee.nodes.pool(for: state.pointee.node, turn: state.pointee.turn)
+  }
+
   /// Goes on to the next run of the open block; false, with the block closed, when there is none.
-  private func continueBlock(_ lane: Int, _ laneClass: LaneClass) -> Bool {
-    if info(lane).pointee.blockPlusOne == 0 { return false }
-    retire(lane, laneClass)
-    if openNextRun(lane, laneClass) { return true }
-    closeBlock(lane, hasFreeCells: false)
+  private func continueBlock(_ slot: Int, _ laneClass: LaneClass) -> Bool {
+    if info(slot).pointee.blockPlusOne == 0 { return false }
+    retire(slot, laneClass)
+    if openNextRun(slot, laneClass) { return true }
+    closeBlock(slot, hasFreeCells: false)
     return false
   }
 
@@ -81,7 +95,11 @@ extension MutatorCore {
     let bytes = UInt(laneClass.cellBytes)
     while run.pointee.cursor + bytes > run.pointee.limit {
       if continueBlock(lane, laneClass) { continue }
-      guard let block = heap.takePartialBlock(lane, for: self) else { return nil }
+      let pool = self.pool(forSlot: lane)
+      guard
+        let block = heap.takePartialBlock(lane, pool: pool, for: self)
+          ?? heap.takePartialElsewhere(lane, pool: pool, for: self)
+      else { return nil }
       adopt(block, lane, laneClass)
       if !openNextRun(lane, laneClass) { closeBlock(lane, hasFreeCells: false) }
     }
@@ -92,24 +110,24 @@ extension MutatorCore {
   }
 
   /// Takes the next free cells of the open block; false when there are none left.
-  private func openNextRun(_ lane: Int, _ laneClass: LaneClass) -> Bool {
-    let info = self.info(lane)
+  private func openNextRun(_ slot: Int, _ laneClass: LaneClass) -> Bool {
+    let info = self.info(slot)
     let cell = UInt(laneClass.cellBytes)
     let bits = AllocationBits(map: addressMap)
     guard let start = bits.firstFree(from: info.pointee.next, end: info.pointee.end, step: cell) else { return false }
     let free = bits.firstAllocated(from: start, end: info.pointee.end)
     let quantum = heap.state.pointee.stressesCollection ? cell : max(cell, UInt(Geometry.runQuantum) / cell * cell)
     let limit = min(free, start + quantum)
-    handOut(lane, laneClass, start, limit)
+    handOut(slot, laneClass, start, limit)
     return true
   }
 
-  private func handOut(_ lane: Int, _ laneClass: LaneClass, _ start: UInt, _ limit: UInt) {
-    let info = self.info(lane)
+  private func handOut(_ slot: Int, _ laneClass: LaneClass, _ start: UInt, _ limit: UInt) {
+    let info = self.info(slot)
     let bytes = Int(limit - start)
     let descriptor = addressMap.descriptors + Int(info.pointee.blockPlusOne - 1)
     let blockStart = addressMap.address(ofBlock: Int(info.pointee.blockPlusOne - 1))
-    let run = self.run(lane)
+    let run = self.run(slot)
     run.pointee.limit = start
     run.pointee.cursor = start
     descriptor.pointee.frontier = UInt64(start - blockStart)
@@ -131,11 +149,12 @@ extension MutatorCore {
 
   /// The run is used up or given back: adds the cells allocated from it since it was handed out to the statistics, and remembers
   /// them where they may have been initialised with young references (YoungCycle.swift).
-  private func retire(_ lane: Int, _ laneClass: LaneClass) {
-    let (start, end) = (info(lane).pointee.start, run(lane).pointee.cursor)
-    info(lane).pointee.start = end
+  private func retire(_ slot: Int, _ laneClass: LaneClass) {
+    let (start, end) = (info(slot).pointee.start, run(slot).pointee.cursor)
+    info(slot).pointee.start = end
     if state.pointee.allocatesBlack && laneClass.hasReferences { rememberBlack(start, end) }
-    heap.noteAllocated(bytes: Int(end - start), cellBytes: laneClass.cellBytes)
+    heap.noteAllocated(
+      bytes: Int(end - start), cellBytes: laneClass.cellBytes, in: Int(info(slot).pointee.blockPlusOne) - 1, by: self)
   }
 
   /// Dirties the cards of objects that were allocated black, if others may allocate white already.
@@ -158,22 +177,26 @@ extension MutatorCore {
   // MARK: Blocks
 
   /// Gets a fresh block, or one with free cells that turned up while memory was made free.
-  private func openFreshBlock(_ lane: Int, _ laneClass: LaneClass) throws(OutOfMemory) {
+  private func openFreshBlock(_ slot: Int, _ pool: Int, _ laneClass: LaneClass) throws(OutOfMemory) {
+    let lane = Geometry.lane(ofSlot: slot)
     let fresh = try heap.acquireRun(
-      blocks: laneClass.blocksPerRun, for: self, orElse: { heap.takePartialBlock(lane, for: self) })
+      blocks: laneClass.blocksPerRun, pool: pool, for: self,
+      orElse: {
+        heap.takePartialBlock(lane, pool: pool, for: self) ?? heap.takePartialElsewhere(lane, pool: pool, for: self)
+      })
     switch fresh {
-    case .other(let block): adopt(block, lane, laneClass)
+    case .other(let block): adopt(block, slot, laneClass)
     case .run(let block, let isZero):
       heap.describeCells(block, lane: lane, laneClass, epoch: state.pointee.epoch, isZero: isZero)
-      adopt(block, lane, laneClass)
+      adopt(block, slot, laneClass)
     }
   }
 
-  private func adopt(_ block: Int, _ lane: Int, _ laneClass: LaneClass) {
+  private func adopt(_ block: Int, _ slot: Int, _ laneClass: LaneClass) {
     assert(addressMap.descriptors[block].sweptEpoch == state.pointee.epoch, "a block of another sweep epoch")
     let start = addressMap.address(ofBlock: block)
-    let info = self.info(lane)
-    let run = self.run(lane)
+    let info = self.info(slot)
+    let run = self.run(slot)
     run.pointee = Run(cursor: 0, limit: 0)
     info.pointee.next = start + UInt(addressMap.descriptors[block].frontier)
     info.pointee.end = start + UInt(laneClass.cellsPerRun * laneClass.cellBytes)
@@ -181,21 +204,21 @@ extension MutatorCore {
     info.pointee.blockPlusOne = UInt32(block + 1)
     addressMap.descriptors[block].owner = run
     if !info.pointee.isListed {
-      openLanes[state.pointee.openCount] = UInt32(lane)
+      openSlots[state.pointee.openCount] = UInt32(slot)
       state.pointee.openCount += 1
       info.pointee.isListed = true
     }
   }
 
-  /// Gives the open block of `lane` back to its lane.
-  private func closeBlock(_ lane: Int, hasFreeCells: Bool) {
-    let info = self.info(lane)
+  /// Gives the open block of `slot` back to its lane.
+  private func closeBlock(_ slot: Int, hasFreeCells: Bool) {
+    let info = self.info(slot)
     let block = Int(info.pointee.blockPlusOne - 1)
     let start = addressMap.address(ofBlock: block)
     let descriptor = addressMap.descriptors + block
     if !Mutation.runRetiredWithoutCells.isOn {
       descriptor.pointee.frontier =
-        hasFreeCells ? UInt64(run(lane).pointee.cursor - start) : UInt64(info.pointee.end - start)
+        hasFreeCells ? UInt64(run(slot).pointee.cursor - start) : UInt64(info.pointee.end - start)
     }
     Delay.point()
     // Before the cursor is gone: see `isAllocated`.
@@ -203,26 +226,26 @@ extension MutatorCore {
     descriptor.pointee.owner = nil
     Delay.point()
     info.pointee.blockPlusOne = 0
-    run(lane).pointee = Run(cursor: 0, limit: 0)
-    heap.putBack(block, lane: lane, freeCells: hasFreeCells ? .some(tier: 0) : .none)
+    run(slot).pointee = Run(cursor: 0, limit: 0)
+    heap.putBack(block, lane: Geometry.lane(ofSlot: slot), freeCells: hasFreeCells ? .some(tier: 0) : .none)
   }
 
   /// Gives back every open run: at the sweep handshake and on detaching. Unused black cells lose their mark.
   func closeAllRuns() {
     prefetchOpenRuns()
     for i in 0..<state.pointee.openCount {
-      let lane = Int(openLanes[i])
-      info(lane).pointee.isListed = false
-      guard info(lane).pointee.blockPlusOne != 0 else { continue }
-      let laneClass = LayoutTable.laneClasses[lane]
-      let run = self.run(lane)
-      retire(lane, laneClass)
+      let slot = Int(openSlots[i])
+      info(slot).pointee.isListed = false
+      guard info(slot).pointee.blockPlusOne != 0 else { continue }
+      let laneClass = LayoutTable.laneClasses[Geometry.lane(ofSlot: slot)]
+      let run = self.run(slot)
+      retire(slot, laneClass)
       let unused = Int(run.pointee.limit - run.pointee.cursor)
       if state.pointee.allocatesBlack {
         MarkPattern.clear(from: run.pointee.cursor, to: run.pointee.limit, step: laneClass.cellBytes)
       }
       heap.noteReturned(unused, scannable: laneClass.hasReferences, black: state.pointee.allocatesBlack)
-      closeBlock(lane, hasFreeCells: true)
+      closeBlock(slot, hasFreeCells: true)
     }
     state.pointee.openCount = 0
     retireLargeBlack()
@@ -233,12 +256,13 @@ extension MutatorCore {
   private func prefetchOpenRuns() {
     let map = addressMap
     for i in 0..<state.pointee.openCount {
-      let lane = Int(openLanes[i])
-      let block = Int(info(lane).pointee.blockPlusOne) - 1
+      let slot = Int(openSlots[i])
+      let block = Int(info(slot).pointee.blockPlusOne) - 1
       if block < 0 { continue }
+      let lane = heap.state.pointee.lane(Geometry.lane(ofSlot: slot), ofBlock: block)
       tricolor_prefetch_for_write(UInt(bitPattern: map.descriptors + block))
-      tricolor_prefetch_for_write(UInt(bitPattern: heap.state.pointee.lanes + lane))
-      MarkPattern.prefetch(from: run(lane).pointee.cursor, to: run(lane).pointee.limit)
+      tricolor_prefetch_for_write(UInt(bitPattern: lane))
+      MarkPattern.prefetch(from: run(slot).pointee.cursor, to: run(slot).pointee.limit)
     }
   }
 
@@ -246,10 +270,11 @@ extension MutatorCore {
   func blackenOpenRuns() {
     prefetchOpenRuns()
     for i in 0..<state.pointee.openCount {
-      let lane = Int(openLanes[i])
-      guard info(lane).pointee.blockPlusOne != 0 else { continue }
-      let run = self.run(lane).pointee
-      MarkPattern.set(from: run.cursor, to: run.limit, step: LayoutTable.laneClasses[lane].cellBytes)
+      let slot = Int(openSlots[i])
+      guard info(slot).pointee.blockPlusOne != 0 else { continue }
+      let run = self.run(slot).pointee
+      let cellBytes = LayoutTable.laneClasses[Geometry.lane(ofSlot: slot)].cellBytes
+      MarkPattern.set(from: run.cursor, to: run.limit, step: cellBytes)
       heap.state.pointee.blackBytes.wrappingAdd(Int(run.limit - run.cursor), ordering: .relaxed)
     }
     state.pointee.allocatesBlack = true
@@ -257,16 +282,18 @@ extension MutatorCore {
 
   // MARK: Large objects
 
-  /// An object with a block run of its own, zeroed. `bytes` is rounded up to whole granules.
-  func allocateLarge(lane: Int, bytes: Int, zeroed: Bool) throws(OutOfMemory) -> UInt {
+  /// An object with a block run of its own, zeroed. `bytes` is rounded up to whole granules. From `pool`, or from where the policy says.
+  func allocateLarge(lane: Int, bytes: Int, zeroed: Bool, pool: Int? = nil) throws(OutOfMemory) -> UInt {
     if state.pointee.poll.load(ordering: .relaxed) != 0 { safepoint() }
     let laneClass = LayoutTable.laneClasses[lane]
     let size = roundedToGranules(bytes)
     let blocks = (size + Geometry.blockBytes - 1) / Geometry.blockBytes
     payAssist()
-    guard case .run(let block, let isZero) = try heap.acquireRun(blocks: blocks, for: self, orElse: { nil }) else {
-      fatalError("tricolor: a large object has no other source of memory")
-    }
+    let usual = self.pool(forSlot: lane)
+    guard
+      case .run(let block, let isZero) = try heap.acquireRun(
+        blocks: blocks, pool: pool ?? usual, for: self, orElse: { nil })
+    else { fatalError("tricolor: a large object has no other source of memory") }
     let start = addressMap.address(ofBlock: block)
     if !isZero && (zeroed || laneClass.hasReferences) {
       state.pointee.blocksBeingZeroed = block..<block + blocks
@@ -280,7 +307,7 @@ extension MutatorCore {
       state.pointee.lastLargeBlack = start
     }
     heap.noteHandedOut(size, scannable: laneClass.hasReferences, black: state.pointee.allocatesBlack, by: self)
-    heap.noteAllocated(bytes: size, cellBytes: size)
+    heap.noteAllocated(bytes: size, cellBytes: size, in: block, by: self)
     return start
   }
 

@@ -34,12 +34,13 @@ extension MutatorCore {
     guard count > 0, heap.isMarking else { return }
     Delay.point()
     let map = addressMap
+    let node = heap.state.pointee.nodes.current
     var chunk: UnsafeMutablePointer<GreyChunk>? = nil
     for i in 0..<count {
       let edge = buffer[i]
-      if !map.isMarked(edge) { heap.append(edge, to: &chunk) }
+      if !map.isMarked(edge) { heap.append(edge, to: &chunk, node) }
     }
-    heap.state.pointee.grey.add(chunk)
+    heap.state.pointee.grey.add(chunk, to: node)
   }
 }
 

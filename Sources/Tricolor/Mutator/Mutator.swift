@@ -125,7 +125,7 @@ extension Mutator {
   static let mostBytes = 1 << 46
 
   /// Ends the program, with the count in the message, when an object of that many elements cannot be.
-  @inline(__always) private static func check(count: Int, stride: Int) {
+  @inline(__always) static func check(count: Int, stride: Int) {
     if count < 0 || count > mostBytes / stride { refuse(count: count, stride: stride) }
   }
 
@@ -146,7 +146,7 @@ extension Mutator {
       cell = run.pointee.cursor
       run.pointee.cursor = cell &+ cellBytes
     } else {
-      cell = try core.allocateSlowly(lane: lane)
+      cell = try core.allocateSlowly(slot: lane)
     }
     let object = UnsafeMutableRawPointer(bitPattern: cell)!
     if zeroed && !core.info(lane).pointee.isZeroed {
@@ -163,7 +163,7 @@ extension Mutator {
     let size = roundedToGranules(MemoryLayout<T>.size)
     let address =
       size > Geometry.largestCell
-      ? try core.allocateLarge(lane: lane, bytes: size, zeroed: true) : try core.allocateSlowly(lane: lane)
+      ? try core.allocateLarge(lane: lane, bytes: size, zeroed: true) : try core.allocateSlowly(slot: lane)
     return UnsafeMutableRawPointer(bitPattern: address)!
   }
 

@@ -2,7 +2,11 @@
 // the heap lives, so that other threads may look at a cursor at any time.
 //
 // The mapping: a header page, the run table (16 bytes a lane), what belongs to each open run, the barrier buffer, the list of
-// open lanes, a copied stack. Only touched pages cost memory; a thread that uses ten layouts touches about six.
+// open runs, a copied stack. Only touched pages cost memory; a thread that uses ten layouts touches about six.
+//
+// A slot is a place for an open run: the number of a lane, for memory from wherever the heap's policy says. Where there are several nodes
+// there is another bank of slots for each, for objects that are wanted on that node; its slots are the lanes' numbers plus a multiple
+// of `Geometry.mostLanes`.
 
 import CTricolorShims
 import Synchronization
@@ -64,6 +68,9 @@ struct MutatorState: ~Copyable {
   var lastLargeBlack: UInt = 0
   /// The sweep epoch of blocks this mutator makes: advances at its answer to the sweep handshake.
   var epoch: UInt32 = 0
+  /// The index of the node the thread ran on when it last took a block, and how many blocks it has taken.
+  var node = 0
+  var turn = 0
   var depth = 0
   /// The program's function that reports further roots of this thread, if any (Embedding/ThreadRoots.swift).
   var rootTracer: RootTracer? = nil
@@ -85,11 +92,17 @@ struct MutatorState: ~Copyable {
   var stackBase: UInt = 0
   var threadID: Int32 = 0
   var heap: HeapCore
+  let mappedBytes: Int
+  let openSlots: UnsafeMutablePointer<UInt32>
   /// Next record in the heap's registry (or pool), and in the thread's list.
   var nextInHeap: MutatorCore? = nil
   var nextInThread: MutatorCore? = nil
 
-  init(heap: HeapCore) { self.heap = heap }
+  init(heap: HeapCore, mappedBytes: Int, openSlots: UnsafeMutablePointer<UInt32>) {
+    self.heap = heap
+    self.mappedBytes = mappedBytes
+    self.openSlots = openSlots
+  }
 }
 
 /// A handle to a mutator's mapping: the collector's view of a mutator.
@@ -98,26 +111,27 @@ struct MutatorCore: Equatable {
   static let infosOffset = runsOffset + Geometry.mostLanes * MemoryLayout<Run>.stride
   static let bufferOffset = infosOffset + Geometry.mostLanes * MemoryLayout<RunInfo>.stride
   static let bufferCapacity = 512
-  static let openOffset = bufferOffset + bufferCapacity * 8
-  static let copyOffset = openOffset + Geometry.mostLanes * 4
+  static let copyOffset = bufferOffset + bufferCapacity * 8
   static let copyCapacity = 16 * 1024
-  static let mappedBytes = copyOffset + copyCapacity
+  /// From a bank's slots to the next one's.
+  static let bankBytes = copyOffset + copyCapacity - runsOffset
 
   let base: UnsafeMutableRawPointer
 
   @inline(__always) var state: UnsafeMutablePointer<MutatorState> { base.assumingMemoryBound(to: MutatorState.self) }
-  @inline(__always) func run(_ lane: Int) -> UnsafeMutablePointer<Run> {
-    (base + MutatorCore.runsOffset).assumingMemoryBound(to: Run.self) + lane
+  @inline(__always) func run(_ slot: Int) -> UnsafeMutablePointer<Run> {
+    bank(of: slot, MutatorCore.runsOffset).assumingMemoryBound(to: Run.self) + Geometry.lane(ofSlot: slot)
   }
-  @inline(__always) func info(_ lane: Int) -> UnsafeMutablePointer<RunInfo> {
-    (base + MutatorCore.infosOffset).assumingMemoryBound(to: RunInfo.self) + lane
+  @inline(__always) func info(_ slot: Int) -> UnsafeMutablePointer<RunInfo> {
+    bank(of: slot, MutatorCore.infosOffset).assumingMemoryBound(to: RunInfo.self) + Geometry.lane(ofSlot: slot)
+  }
+  @inline(__always) private func bank(of slot: Int, _ offset: Int) -> UnsafeMutableRawPointer {
+    base + (offset + Geometry.bank(ofSlot: slot) * MutatorCore.bankBytes)
   }
   @inline(__always) var buffer: UnsafeMutablePointer<UInt> {
     (base + MutatorCore.bufferOffset).assumingMemoryBound(to: UInt.self)
   }
-  @inline(__always) var openLanes: UnsafeMutablePointer<UInt32> {
-    (base + MutatorCore.openOffset).assumingMemoryBound(to: UInt32.self)
-  }
+  @inline(__always) var openSlots: UnsafeMutablePointer<UInt32> { state.pointee.openSlots }
   /// Registers and innermost frames of a thread that is in a blocking region it entered by a call of its own.
   @inline(__always) var copiedStack: UnsafeMutablePointer<UInt> {
     (base + MutatorCore.copyOffset).assumingMemoryBound(to: UInt.self)
@@ -126,11 +140,16 @@ struct MutatorCore: Equatable {
 
   /// Maps a new record. Its run table reads zero: every run is empty.
   static func map(heap: HeapCore) throws(PlatformError) -> MutatorCore {
-    let base = try AddressSpace.map(bytes: mappedBytes)
+    let banks = heap.state.pointee.nodes.count == 1 ? 1 : 1 + heap.state.pointee.nodes.count
+    let openOffset = runsOffset + banks * bankBytes
+    let bytes = openOffset + banks * Geometry.mostLanes * 4
+    let base = try AddressSpace.map(bytes: bytes)
     precondition(MemoryLayout<MutatorState>.size <= runsOffset)
-    base.assumingMemoryBound(to: MutatorState.self).initialize(to: MutatorState(heap: heap))
+    let openSlots = (base + openOffset).assumingMemoryBound(to: UInt32.self)
+    base.assumingMemoryBound(to: MutatorState.self).initialize(
+      to: MutatorState(heap: heap, mappedBytes: bytes, openSlots: openSlots))
     return MutatorCore(base: base)
   }
 
-  func unmap() { AddressSpace.unreserve(base, bytes: MutatorCore.mappedBytes) }
+  func unmap() { AddressSpace.unreserve(base, bytes: state.pointee.mappedBytes) }
 }

@@ -144,10 +144,11 @@ extension HeapCore {
   func scanRoots() {
     var chunk: UnsafeMutablePointer<GreyChunk>? = nil
     let map = addressMap
+    let node = state.pointee.nodes.current
     state.pointee.roots.forEachReference { reference in
-      if !map.isMarked(reference) { append(reference, to: &chunk) }
+      if !map.isMarked(reference) { append(reference, to: &chunk, node) }
     }
-    state.pointee.grey.add(chunk)
+    state.pointee.grey.add(chunk, to: node)
     state.pointee.roots.forEachRange { scanStack(from: $0.start, to: $0.end) }
     state.pointee.finalizers.forEachReference { shade($0) }
   }

@@ -1,0 +1,1 @@
+../TricolorTests/CollectorThreads.swift
