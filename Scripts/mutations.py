@@ -24,7 +24,7 @@ SOURCE = ROOT / "Sources/Tricolor/Collector/Mutation.swift"
 SUITES = [
     "HandshakeTests", "BarrierTests", "TerminationTests", "ComingAndGoingTests", "WeakLoadTests", "ConservativeTests",
     "BlockingTests", "WeakTests", "EphemeronTests", "SweepTests", "RootTests", "AssistCreditTests", "LaneTests",
-    "YoungTests", "YoungCycleTests",
+    "YoungTests", "YoungCycleTests", "NodeTests",
 ]
 FUZZ = [("clobberfree", 300_000), ("threads", 200_000), ("delays", 300_000), ("gcstress", 6_000)]
 # Hidden by the scheduler on an idle machine, by chance on a busy one: a few seeds each.

@@ -85,6 +85,17 @@ struct VersionTwoTests {
     try group.remove()
   }
 
+  @Test("memory.max lowered below what is used kills at once: why memory.high is lowered first")
+  func loweredAtOnce() throws {
+    let group = try VersionTwoGroup("lowered", ["memory.max": "100M"])
+    let holder = try RunningProgram("hold", in: group.directory, environment: ["LIVE_MEBIBYTES": "50"])
+    try group.wait { $0 > 50 * mebibyte }
+    try group.write("30M", to: "memory.max")
+    #expect(try group.events("oom_kill") == 1)
+    try holder.end()
+    try group.remove()
+  }
+
   @Test("a process that is moved to a smaller group follows that one's limit")
   func moved() throws {
     let large = try VersionTwoGroup("large", ["memory.max": "200M"])

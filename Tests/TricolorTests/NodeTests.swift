@@ -158,6 +158,20 @@ struct NodeTests {
     }
   }
 
+  @Test("where there are addresses for one arena only, all nodes share it")
+  func fewAddresses() throws {
+    let heap = try heap { $0.reserveBytes = 64 << 20 }
+    try heap.withMutator { m in
+      let first = try m.make(Link(key: 1, left: nil, right: nil), onNode: 2)
+      let second = try m.make(Link(key: 2, left: first, right: nil), onNode: 0)
+      let spread = try m.makeSpreadBytes(count: 1 << 20)
+      #expect([first.word, second.word, spread.word].allSatisfy { Heap.pool(of: $0) == 2 })
+      #expect(throws: OutOfMemory.self) { try m.makeBytes(count: 64 << 20, onNode: 1) }
+      #expect(second.left?.key == 1)
+    }
+    #expect(heap.verify().isSound)
+  }
+
   @Test("near a limit, free memory of other nodes is used before the heap grows past it")
   func limitBeforeLocality() throws {
     let outside = try Heap(configuration: .init(settings: Settings())).statistics.residentBytes

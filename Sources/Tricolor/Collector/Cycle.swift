@@ -12,8 +12,9 @@
 //      set before the cell can be reached. Before that, its new objects are white and are found from its stack.
 //  I4  Every white object that a scanned (black) stack refers to is reachable from a grey object through white ones
 //      (the snapshot), or is marked. The deletion half keeps this true.
-//  I5  Grey objects are only: entries of pooled chunks, entries held by active markers, entries of mutators' barrier buffers; and,
-//      where memory for entries was refused, objects marked but not scanned, of which the grey pool notes that there are some.
+//  I5  Grey objects are only: entries of pooled chunks, entries held by active markers (those put aside for other nodes among them),
+//      entries of mutators' barrier buffers; and, where memory for entries was refused, objects marked but not scanned, of which the
+//      grey pool notes that there are some.
 //  I6  Marking is over after a round of `finish` handshakes that began with no pooled and no active work and during which nobody
 //      added any: then all buffers held only marked objects, so by I4 nothing white is reachable.
 //  I7  No block is swept, and no mark bit cleared, between the first handshake of a cycle and the last answer of the last.

@@ -303,6 +303,7 @@ struct Marker {
     for node in 0..<nodeCount {
       guard let box = outboxes[node] else { continue }
       outboxes[node] = nil
+      if Mutation.putAsideLost.isOn { box.pointee.count = 0 }
       heap.state.pointee.grey.deliver(box, to: node)
       sent = true
     }

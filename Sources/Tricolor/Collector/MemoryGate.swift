@@ -38,10 +38,17 @@ extension HeapCore {
       state.pointee.statistics.fallbackBytes.wrappingAdd(bytes, ordering: .relaxed)
       return .run(run.first, isZero: run.isZero)
     }
-    guard let run = try take(blocks, pool, onlyHeld: false) else {
-      throw OutOfMemory(requestedBytes: bytes, reason: "the reserved address range is used up")
+    if let run = try take(blocks, pool, onlyHeld: false) { return .run(run.first, isZero: run.isZero) }
+    if let run = try takeAnywhere(blocks) { return .run(run.first, isZero: run.isZero) }
+    throw OutOfMemory(requestedBytes: bytes, reason: "the reserved address range is used up")
+  }
+
+  /// Blocks of whichever pool has any: there are no addresses left for another arena of the one they are wanted from.
+  private func takeAnywhere(_ blocks: Int) throws(OutOfMemory) -> BlockRun? {
+    for pool in 0..<state.pointee.nodes.poolCount {
+      if let run = try take(blocks, pool, onlyHeld: false) { return run }
     }
-    return .run(run.first, isZero: run.isZero)
+    return nil
   }
 
   private func isFull(_ pool: Int) -> Bool { pool < state.pointee.nodes.count && state.pointee.nodes.isFull(pool) }

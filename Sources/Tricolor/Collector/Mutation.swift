@@ -50,6 +50,8 @@ enum Mutation: String, CaseIterable {
   case droppedRootNotShaded = "DROPPED_ROOT_NOT_SHADED"
   /// A marker that leaves does not write the marks it has gathered.
   case gatheredMarksLost = "GATHERED_MARKS_LOST"
+  /// A marker forgets the edges that it has put aside for other nodes.
+  case putAsideLost = "PUT_ASIDE_LOST"
   /// Stores dirty no card.
   case cardNotDirtied = "CARD_NOT_DIRTIED"
   /// A mutator dirties no cards from its answer to `arm` until its answer to `sweep`.

@@ -48,8 +48,10 @@ struct AddressMap {
   }
 
   /// The pool that an address of the range, or a block, belongs to.
-  @inline(__always) func pool(of address: UInt) -> Int { Int(pools[Int((address &- base) >> Geometry.arenaShift)]) }
-  @inline(__always) func pool(ofBlock block: Int) -> Int { Int(pools[block / Geometry.blocksPerArena]) }
+  @inline(__always) func pool(of address: UInt) -> Int { pool(ofArena: Int((address &- base) >> Geometry.arenaShift)) }
+  @inline(__always) func pool(ofBlock block: Int) -> Int { pool(ofArena: block / Geometry.blocksPerArena) }
+  /// A marker may come to an arena that was taken a moment ago: atomic.
+  @inline(__always) private func pool(ofArena arena: Int) -> Int { Int(tricolor_load_byte(pools + arena)) }
 
   /// The heap that owns `address`, nil when it lies outside every heap. Constant time.
   @inline(__always) func owner(of address: UInt) -> UnsafeMutableRawPointer? {
@@ -164,7 +166,7 @@ enum Reservation {
       throw error
     }
     for arena in first..<first + count {
-      addressMap.pools[arena] = UInt8(pool)
+      tricolor_store_byte(addressMap.pools + arena, UInt8(pool))
       addressMap.owners[arena] = owner
     }
     return first
