@@ -23,18 +23,6 @@ extension Heap {
       return Configuration(settings: settings)
     }
 
-    /// `TRICOLOR_NUMA`: from which NUMA nodes memory comes. Changed while the heap is there, it holds for memory taken from then on.
-    public var numa: NUMAPolicy {
-      get { settings.numa }
-      set { settings.numa = newValue }
-    }
-
-    /// `TRICOLOR_BIND`: to which processors the collector's threads are bound.
-    public var binding: ProcessorBinding {
-      get { settings.binding }
-      set { settings.binding = newValue }
-    }
-
     /// `GOGC`: growth in percent before the next cycle, nil for off.
     public var gcPercent: Int? {
       get { settings.gcPercent }
@@ -89,13 +77,13 @@ extension Heap {
       set { settings.youngCycles = newValue }
     }
 
-    /// `TRICOLOR_NUMA`: the node that memory comes from.
+    /// `TRICOLOR_NUMA`: from which NUMA nodes memory comes. Changed while the heap is there, it holds for memory taken from then on.
     public var numa: NUMAPolicy {
       get { settings.numa }
       set { settings.numa = newValue }
     }
 
-    /// `TRICOLOR_BIND`: the processors that the collector's threads run on.
+    /// `TRICOLOR_BIND`: to which processors the collector's threads are bound. Changed while the heap is there, they follow.
     public var binding: ProcessorBinding {
       get { settings.binding }
       set { settings.binding = newValue }

@@ -42,7 +42,7 @@ public enum NUMAPolicy: Sendable, Equatable, CustomStringConvertible {
 }
 
 /// To which processors the collector's threads are bound.
-public enum ProcessorBinding: Sendable, Equatable, CustomStringConvertible {
+public enum ProcessorBinding: Sendable, Equatable {
   /// To none.
   case off
   /// Each to the processors of its NUMA node.
@@ -63,15 +63,6 @@ public enum ProcessorBinding: Sendable, Equatable, CustomStringConvertible {
         allowed: "off, nodes, or a list of processors from 0 to \(highestProcessor) such as 0-3,8")
     }
     return .processors(processors)
-  }
-
-  /// A spelling that `parse` reads back.
-  public var description: String {
-    switch self {
-    case .off: "off"
-    case .nodes: "nodes"
-    case .processors(let list): list.map { "\($0)" }.joined(separator: ",")
-    }
   }
 
   private static func list(_ text: String) -> [Int]? {
