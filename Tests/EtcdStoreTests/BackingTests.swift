@@ -124,6 +124,13 @@ struct BackingTests {
       let (again, records) = try EtcdStore.recovered(from: file, configuration, m)
       #expect(records > now.count && again.currentRevision(m) == revision)
       #expect(try again.list(limit: all, m).pairs == now)
+      // A history that was cut short goes on counting where its first record that is left stands.
+      again.state(m).keys.ascend(from: UnsafeRawBufferPointer(start: nil, count: 0)) { index in
+        guard let pair = index.current, let last = index.lastGeneration else { return true }
+        let counted = (last.version, last.created)
+        #expect(counted == (pair.version, pair.created))
+        return true
+      }
       #expect(try earlier.map { try again.list(at: $0, limit: all, m).pairs } == histories)
       #expect(again.state(m).historyBytes == historyBytes && again.state(m).pairBytes == pairBytes)
       #expect(throws: StoreError.compacted(requested: compacted - 1, oldest: compacted)) {
