@@ -65,6 +65,7 @@ def parse_arguments(arguments):
     options = parser.parse_args(arguments)
     options.part = options.part or list(PARTS)
     options.profile = options.profile or list(USUAL_PROFILES)
+    BUILD.mkdir(exist_ok=True)  # the default's folder, which a fresh clone does not have
     for path in (options.state, options.markdown):
         if path and not pathlib.Path(path).resolve().parent.is_dir():
             parser.error(f"{path!r} is in no folder that exists")
