@@ -28,7 +28,10 @@ public struct PlacementPlan: Sendable, Equatable {
   /// The most nodes that memory comes from; of more, the last are left alone.
   static let mostNodes = 64
 
-  /// - Parameter allowed: the processors the process may use; nil where the kernel does not tell, and then all.
+  /// - Parameters:
+  ///   - settings: the policy, the binding and `GOMAXPROCS` are read.
+  ///   - topology: the machine's.
+  ///   - allowed: the processors the process may use; nil where the kernel does not tell, and then all.
   /// - Throws: for a node that no memory may be taken from, or processors that may not be used.
   public init(settings: Settings, topology: Topology, allowed: ProcessorSet?) throws(SettingsError) {
     self.topology = topology
@@ -162,7 +165,9 @@ extension Heap {
 
   /// How many threads a heap's collector has: itself, and workers for the processors beside it.
   ///
-  /// - Parameter available: processors the process may use, a fraction under a quota.
+  /// - Parameters:
+  ///   - settings: the binding and `GOMAXPROCS` are read.
+  ///   - available: processors the process may use, a fraction under a quota.
   public static func collectorThreads(_ settings: Settings, _ available: Double) -> Int {
     var usable = Int(HeapServices.planned(settings, available: available).rounded(.up))
     if case .processors(let list) = settings.binding { usable = min(usable, list.count) }
