@@ -6,7 +6,7 @@
 // process included: the kernel compares the same. Any other limit is one on the process, and its own group is read.
 //
 // Cost: a reading of the resident set takes about 2 µs, one of the cgroup about 15 µs; both happen on the collector's tick and at
-// the memory gate, never on an allocation path that has room. Every ten seconds the group is looked up anew (200 µs), for a process
+// the memory gate, never on an allocation path that has room. Every second the group is looked up anew (200 µs), for a process
 // that was moved.
 
 import Synchronization
@@ -29,7 +29,7 @@ final class LimitSource: Sendable {
   let heaps: HeapRegistry
   private let resident: ResidentSetReader
   private let state: Mutex<State>
-  private static let lookUpInterval: UInt64 = 10_000_000_000
+  private static let lookUpInterval: UInt64 = 1_000_000_000
 
   /// - Parameters:
   ///   - procRoot: where proc is mounted.

@@ -78,7 +78,7 @@ struct LimitInForceTests {
     #expect(changes == [false] + Array(repeating: [true, false], count: 4).flatMap { $0 })
   }
 
-  @Test("a process that is moved to another group is found there, ten seconds later at most")
+  @Test("a process that is moved to another group is found there, a second later at most")
   func moved() throws {
     let tree = machine([
       "sys/fs/cgroup/pod/box/memory.max": "104857600\n", "sys/fs/cgroup/other/memory.max": "52428800\n",

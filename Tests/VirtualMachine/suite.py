@@ -27,7 +27,7 @@ def tests(name, pattern, before="", **options):
 # A third of what the tests do is spent in the loader; the programs are run a few at a time for that reason.
 GROUPS = [
     tests("limits under version 2 of control groups", "VersionTwoTests"),
-    tests("programs at their limit", "ProgramTests"),
+    tests("programs at their limit", "LimitsTests/ProgramTests"),
     tests("tricolor run --cgroup", "recordsThatWant|churn", timeout=900),
 ]
 
