@@ -149,15 +149,17 @@ public func tricolor_allocate_conservative(_ mutator: OpaquePointer?, _ bytes: I
   answer { () throws(Failure) in
     let mutator = try requireMutator(mutator)
     let bytes = try requireSize(bytes, "bytes", from: 0)
-    guard let layout = conservativeLayout else {
-      throw .system("there is no room for the layout of conservative objects")
+    switch conservativeLayout {
+    case .success(let layout): return try mutator.object(layout: layout, bytes: bytes)
+    case .failure(let error): throw .system("\(error)")
     }
-    return try mutator.object(layout: layout, bytes: bytes)
   }
 }
 
 /// The layout of `tricolor_allocate_conservative`.
-private let conservativeLayout: UInt32? = try? EmbeddedLayout.makeConservative(name: "conservative").index
+private let conservativeLayout = Result { () throws(LayoutError) in
+  try EmbeddedLayout.makeConservative(name: "conservative").index
+}
 
 private func requireLayout(
   _ layout: UnsafePointer<tricolor_layout>?, _ wanted: EmbeddedLayout.Kind, or other: EmbeddedLayout.Kind? = nil

@@ -158,8 +158,8 @@ extension HeapCore {
     } while !isOver()
   }
 
-  /// Ends marking if the round was quiet and no finalizer has an object that is unmarked. Under the root table's lock: a weak load, and a thread that is no mutator and drops a root,
-  /// look at the phase and add to the grey set under it too, so nothing is added after the end.
+  /// Ends marking if the round was quiet and no finalizer has an object that is unmarked. Under the root table's lock: a weak load, and a
+  /// thread that is no mutator and drops a root, look at the phase and add to the grey set under it too, so nothing is added after the end.
   func endIfQuiet() -> Bool {
     state.pointee.roots.lock.lock()
     defer { state.pointee.roots.lock.unlock() }

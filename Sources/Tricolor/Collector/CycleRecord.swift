@@ -13,7 +13,7 @@ public struct CycleEvent: Sendable {
   public let isYoung: Bool
   /// Nanoseconds since the heap was made.
   public let startedAt: UInt64
-  /// From its beginning to the end of its sweep.
+  /// From its beginning to the end of marking.
   public let durationNanoseconds: UInt64
   /// Live bytes when it began.
   public let liveAtStart: Int

@@ -22,7 +22,8 @@ extension HeapCore {
     return waitForCycle(after: begun, until: deadline, whileTrue: goesOn)
   }
 
-  private func waitForCycle(
+  /// Waits for the end of the first cycle with a number above `begun`; the rest as for `collectAndWait`.
+  func waitForCycle(
     after begun: Int, until deadline: ContinuousClock.Instant? = nil, whileTrue goesOn: () -> Bool
   ) -> Bool {
     while true {

@@ -32,11 +32,7 @@ extension HeapCore {
   /// Waits for the end of a cycle that may have begun with another mode: it counts its number before it looks at the mode.
   func awaitStopMode() {
     let begun = state.pointee.cycle.load(ordering: .sequentiallyConsistent)
-    while state.pointee.cyclesDone.load(ordering: .acquiring) < begun {
-      let seen = state.pointee.cycleEnded.current()
-      if state.pointee.cyclesDone.load(ordering: .acquiring) >= begun { return }
-      _ = state.pointee.cycleEnded.wait(past: seen, timeoutNanoseconds: 100_000_000)
-    }
+    _ = waitForCycle(after: begun - 1) { true }
   }
 
   /// Step 3 in a hold, and in `always` the marking too.

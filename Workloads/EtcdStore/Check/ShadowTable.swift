@@ -4,6 +4,8 @@
 // no tombstones and a probe is as long as its cluster. Two keys with one 64-bit hash would be confused; with 10^5 keys
 // that is one run in 10^9.
 
+import Harness
+
 /// What is known of a key.
 struct ShadowEntry: Equatable {
   /// Hash of the key, never 0.
@@ -36,11 +38,11 @@ struct ShadowTable: ~Copyable {
   }
 
   /// The hash that `key` is known by.
-  static func hash(_ key: UnsafeRawBufferPointer) -> UInt64 { max(1, ContentHash.hash(key)) }
+  static func hash(_ key: UnsafeRawBufferPointer) -> UInt64 { max(1, Checksum.hash(key)) }
 
   /// The hash of a value whose bytes have the hash `value`, on `lease`.
   static func content(value: UInt64, lease: Int) -> UInt64 {
-    ContentHash.combine(value, UInt64(bitPattern: Int64(lease)))
+    Checksum.combine(value, UInt64(bitPattern: Int64(lease)))
   }
 
   /// What is known of the key with this hash.

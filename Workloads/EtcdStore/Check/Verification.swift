@@ -4,6 +4,7 @@
 // revisions; and since all keys of the store are different, shadows that hold more entries than were found have lost
 // keys.
 
+import Harness
 import Tricolor
 
 /// What a comparison of the store with its shadows found. All counts are of keys.
@@ -56,10 +57,10 @@ extension EtcdStore {
 
   private func compare(_ pair: Reference<KeyValue>, with shadows: [Partition], into result: inout Verification) {
     let key = ShadowTable.hash(pair.keyBytes)
-    let content = ShadowTable.content(value: ContentHash.hash(pair.valueBytes), lease: pair.lease)
+    let content = ShadowTable.content(value: Checksum.hash(pair.valueBytes), lease: pair.lease)
     result.keys += 1
     result.valueBytes += pair.valueBytes.count
-    for part in [key, content, UInt64(pair.version)] { result.checksum = ContentHash.combine(result.checksum, part) }
+    for part in [key, content, UInt64(pair.version)] { result.checksum = Checksum.combine(result.checksum, part) }
     guard let expected = entry(key, in: shadows) else {
       result.extra += 1
       return

@@ -2,6 +2,7 @@
 //
 // The keys are a hash set of their own, because a put that changes a key's lease must find the key in the old one.
 
+import Harness
 import Tricolor
 
 /// A lease.
@@ -61,7 +62,7 @@ extension Reference where Target == LeaseItems {
   @discardableResult
   func remove(_ key: UnsafeRawBufferPointer) -> Bool {
     let table = self.buckets.unsafelyUnwrapped
-    let hash = ContentHash.hash(key)
+    let hash = Checksum.hash(key)
     let index = bucket(hash)
     var previous: Reference<LeaseItem>? = nil
     var next = table[index]

@@ -4,6 +4,7 @@
 // One builder serves all requests of a client: its arrays keep their capacity, so that building allocates nothing but
 // the frame. Values are not passed but described, and made in the frame itself.
 
+import Harness
 import Tricolor
 
 /// What a value's bytes are.
@@ -121,10 +122,10 @@ enum GeneratedValue {
     var offset = 0
     while offset + 8 <= target.count {
       state &+= 0x9E37_79B9_7F4A_7C15
-      target.storeBytes(of: ContentHash.mix(state), toByteOffset: offset, as: UInt64.self)
+      target.storeBytes(of: Checksum.mix(state), toByteOffset: offset, as: UInt64.self)
       offset += 8
     }
-    var rest = ContentHash.mix(state &+ 0x9E37_79B9_7F4A_7C15)
+    var rest = Checksum.mix(state &+ 0x9E37_79B9_7F4A_7C15)
     while offset < target.count {
       target[offset] = UInt8(truncatingIfNeeded: rest)
       rest >>= 8

@@ -4,6 +4,7 @@
 // of bounded size: a list of any length needs one page's array and one buffer, where etcd's unary range holds two to
 // three times the bytes it returns.
 
+import Harness
 import Tricolor
 
 /// The header that every response carries.
@@ -140,8 +141,8 @@ struct PageMarshaller {
 
   private mutating func send(_ m: Mutator) throws(OutOfMemory) {
     let sent = filled
-    let part = chunk.withBytes { ContentHash.hash(UnsafeRawBufferPointer(rebasing: $0[..<sent])) }
-    sum = ContentHash.combine(sum, part)
+    let part = chunk.withBytes { Checksum.hash(UnsafeRawBufferPointer(rebasing: $0[..<sent])) }
+    sum = Checksum.combine(sum, part)
     sentBytes += sent
     filled = 0
     if freshChunks { chunk = try m.makeBytes(count: chunk.count) }

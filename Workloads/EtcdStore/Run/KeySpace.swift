@@ -5,6 +5,7 @@
 // some hundred bytes, config maps with a long tail; StoreProfile has the tables.
 
 import Glibc
+import Harness
 
 /// Numbered keys. Immutable once made; any thread may read it.
 final class KeySpace: Sendable {
@@ -100,7 +101,7 @@ final class KeySpace: Sendable {
   /// A lognormal size; the normal deviate is the sum of four uniform ones.
   private func draw(mean: Double, spread: Double, _ draw: UInt64) -> Int {
     var sum = 0.0
-    var word = ContentHash.mix(draw)
+    var word = Checksum.mix(draw)
     for _ in 0..<4 {
       sum += Double(word & 0xFFFF) / 65_536
       word >>= 16

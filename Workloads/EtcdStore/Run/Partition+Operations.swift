@@ -4,6 +4,7 @@
 // outnumber everything else): of a hundred operations twenty read; of the writes 80 % renew a node's lease, 12 % update
 // a status by comparison, 5 % create an event on a lease, 3 % delete or make again.
 
+import Harness
 import Tricolor
 
 extension Partition {
@@ -43,7 +44,7 @@ extension Partition {
   /// Whether the store's answer is what the shadow says; no one else writes the key, so it must be so at any time.
   private func agrees(_ found: Reference<KeyValue>?, with expected: ShadowEntry?) -> Bool {
     guard let found, let expected else { return found == nil && expected == nil }
-    let content = ShadowTable.content(value: ContentHash.hash(found.valueBytes), lease: found.lease)
+    let content = ShadowTable.content(value: Checksum.hash(found.valueBytes), lease: found.lease)
     return content == expected.content && found.modified == expected.modified && found.version == Int(expected.version)
   }
 

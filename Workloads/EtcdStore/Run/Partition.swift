@@ -41,7 +41,7 @@ final class Partition {
     self.id = id
     self.keys = keys
     self.options = options
-    random = SplitMix64(seed: ContentHash.combine(seed, UInt64(id)))
+    random = SplitMix64(seed: Checksum.combine(seed, UInt64(id)))
   }
 
   deinit { scratch.deallocate() }
@@ -93,7 +93,7 @@ final class Partition {
   }
 
   func hashOfValue(_ index: Int, in frame: Reference<Bytes>) -> UInt64 {
-    frame.withBytes { ContentHash.hash(UnsafeRawBufferPointer(rebasing: $0[builder.values[index]])) }
+    frame.withBytes { Checksum.hash(UnsafeRawBufferPointer(rebasing: $0[builder.values[index]])) }
   }
 
   func delete(_ key: UnsafeRawBufferPointer, _ store: EtcdStore, _ m: Mutator) throws {

@@ -51,7 +51,7 @@ extension WorkDriver {
       let hash = ShadowTable.hash(reader.key)
       tables[Partition.home(of: hash, among: Partition.count)].append(
         ShadowEntry(
-          key: hash, content: ShadowTable.content(value: ContentHash.hash(reader.value), lease: record.lease),
+          key: hash, content: ShadowTable.content(value: Checksum.hash(reader.value), lease: record.lease),
           modified: record.modified, version: UInt32(truncatingIfNeeded: record.version),
           created: UInt32(truncatingIfNeeded: record.created)))
     }

@@ -4,6 +4,7 @@
 // and numbers. A transaction that runs out of memory while it prepares leaves at most empty indexes and room to spare
 // behind.
 
+import Harness
 import Tricolor
 import TricolorPlatform
 
@@ -93,7 +94,7 @@ extension EtcdStore {
     let lease = state.leases.find(operation.lease).unsafelyUnwrapped
     try lease.items.unsafelyUnwrapped.reserve(m)
     operation.leaseItem = try m.make(
-      LeaseItem(keyHash: ContentHash.hash(index.keyBytes), key: index.key, next: nil))
+      LeaseItem(keyHash: Checksum.hash(index.keyBytes), key: index.key, next: nil))
   }
 
   private func prepareDelete(

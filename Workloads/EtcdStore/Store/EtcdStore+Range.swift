@@ -2,6 +2,7 @@
 //
 // The index is walked under the shared lock; what is found is immutable and is marshalled after the lock is free.
 
+import Harness
 import Tricolor
 import TricolorPlatform
 
@@ -100,7 +101,7 @@ extension EtcdStore {
       writer.nested(2, pair.marshalledBytes)
       pair.writeFields(&writer)
       let written = position..<position + writer.position
-      sum = ContentHash.combine(sum, ContentHash.hash(UnsafeRawBufferPointer(rebasing: bytes[written])))
+      sum = Checksum.combine(sum, Checksum.hash(UnsafeRawBufferPointer(rebasing: bytes[written])))
       position = written.upperBound
       m.poll()
     }

@@ -2,6 +2,7 @@
 // stay as they were, but only the last write of each key exists, so everything before the snapshot's revision counts as
 // compacted.
 
+import Harness
 import Tricolor
 
 /// A key as it was in the other store.
@@ -64,6 +65,6 @@ extension EtcdStore {
     let items = state.leases.find(id).unsafelyUnwrapped.items.unsafelyUnwrapped
     try items.reserve(m)
     items.insert(
-      try m.make(LeaseItem(keyHash: ContentHash.hash(UnsafeRawBufferPointer(key.bytes)), key: key, next: nil)))
+      try m.make(LeaseItem(keyHash: Checksum.hash(UnsafeRawBufferPointer(key.bytes)), key: key, next: nil)))
   }
 }

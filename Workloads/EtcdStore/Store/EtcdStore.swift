@@ -10,6 +10,7 @@
 // what they found is immutable. Everything before the lock and all allocation of an apply may fail for lack of memory
 // without changing anything.
 
+import Harness
 import Synchronization
 import Tricolor
 import TricolorPlatform
@@ -20,7 +21,7 @@ public final class EtcdStore: Sendable {
   /// Where records are also kept, nil for nowhere. Guarded by the writer lock.
   let backing: BackingFile?
   let root: Root<StoreState>
-  let lock = StoreLock()
+  let lock = MutatorReadWriteLock()
   let queues = QueueLock()
   let isCompacting = Atomic<Bool>(false)
   private let requests = Atomic<Int>(0)

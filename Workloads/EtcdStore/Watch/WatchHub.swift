@@ -1,6 +1,7 @@
 // All watchers and streams, and who watches a key: single keys by hash, ranges in a list ordered by their start (there
 // are as many ranges as kinds of resources, some tens, so a list beats etcd's interval tree).
 
+import Harness
 import Tricolor
 
 struct WatchHub: Managed {
@@ -45,7 +46,7 @@ extension Reference where Target == WatchHub {
   func watcher(_ id: Int) -> Reference<Watcher> { self.watchers.unsafelyUnwrapped[id].unsafelyUnwrapped }
 
   private func bucket(_ key: UnsafeRawBufferPointer) -> Int {
-    Int(ContentHash.hash(key) & UInt64(WatchHub.keyBucketCount - 1))
+    Int(Checksum.hash(key) & UInt64(WatchHub.keyBucketCount - 1))
   }
 
   /// Adds a watcher of the keys from `start` up to `end` (nil: of `start` alone) that is sent what is written from
