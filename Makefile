@@ -22,6 +22,8 @@ SOURCES = Package.swift Sources Workloads Tests Benchmarks/Micro \
 CGROUP ?= 256MiB
 SOAK_OPTIONS ?=
 BENCH_OPTIONS ?=
+# More options for debug builds: those of the tests and of the documentation.
+BUILD_OPTIONS ?=
 PREFIX ?= /usr/local
 run: DURATION ?= 15s
 soak: DURATION ?= 1h
@@ -41,8 +43,8 @@ test: set-up lint
 	@echo "==> the benchmarks' runner, against fakes"
 	python3 -m unittest discover -s Benchmarks
 	@echo "==> debug build of everything, then the tests: each part, the protocol under random programs, real cgroups"
-	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	$(SWIFT) build --build-tests $(BUILD_OPTIONS)
+	$(SWIFT) test --skip-build $(BUILD_OPTIONS)
 
 install: set-up
 	@echo "==> release build of the C library, then into $(PREFIX)"
@@ -79,7 +81,7 @@ sanitize-%: set-up
 
 docs: set-up
 	@echo "==> symbols, then docc"
-	Scripts/docs.sh .build/docs
+	BUILD_OPTIONS="$(BUILD_OPTIONS)" Scripts/docs.sh .build/docs
 
 examples: set-up
 	Scripts/examples.sh

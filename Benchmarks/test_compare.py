@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -123,6 +124,9 @@ class Turns(unittest.TestCase):
     def test_an_interrupt_ends_the_run_and_keeps_what_was_measured(self):
         interrupts = "import os, signal, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(60)"
         row = row_of(fake("tricolor"), fake("slow", interrupts))
+        # What a shell starts in the background ignores this signal.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
         self.assertTrue(measure(row, timeout=60))
         self.assertEqual((list(row.runs), row.failed), (["tricolor"], {}))
 

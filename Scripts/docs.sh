@@ -5,11 +5,13 @@ set -eu
 cd "$(dirname "$0")/.."
 folder=${1:-.build/docs}
 swift=${SWIFT:-swift}
+BUILD_OPTIONS=${BUILD_OPTIONS:-}
 graphs=.build/symbol-graphs
 module=Tricolor
 
-"$swift" build --target $module
-products=$("$swift" build --show-bin-path)
+# BUILD_OPTIONS: to use another debug build than the plain one.
+"$swift" build $BUILD_OPTIONS --target $module
+products=$("$swift" build $BUILD_OPTIONS --show-bin-path)
 mkdir -p "$graphs" "$(dirname "$folder")"
 find "$graphs" -name '*.json' -delete
 swift-symbolgraph-extract -module-name $module -I "$products/Modules" \

@@ -8,5 +8,5 @@ if [ $# -eq 0 ]; then set -- $(cd Examples && ls -d */ | tr -d /); fi
 for name in "$@"; do
   if [ ! -e "Examples/$name/Package.swift" ]; then continue; fi
   echo "==> Examples/$name"
-  "$swift" run --package-path "Examples/$name" --scratch-path ".build/examples-$name"
+  "$swift" run --package-path "Examples/$name" --scratch-path .build/examples
 done
