@@ -8,7 +8,7 @@ import Tricolor
 struct ConcurrencyTests {
   @Test(
     "Ten thousand tasks that each enter the heap cost less than 24 MiB together, cycles run beside them, and all end",
-    .timeLimit(.minutes(3)))
+    .timeLimit(.minutes(15)))
   func tenThousand() async {
     await #expect(processExitsWith: .success) {
       let heap = try Heap()
@@ -80,7 +80,7 @@ struct ConcurrencyTests {
     #expect(keys == [1, 2])
   }
 
-  @Test("A cancelled task stops waiting for a cycle, and enters the heap as any other", .timeLimit(.minutes(1)))
+  @Test("A cancelled task stops waiting for a cycle, and enters the heap as any other", .timeLimit(.minutes(15)))
   func cancelled() async throws {
     let heap = try Heap.quiet()
     let state = Shared("")
@@ -108,7 +108,7 @@ struct ConcurrencyTests {
     #expect(key == 5)
   }
 
-  @Test("Actors keep roots, and tasks hand objects to each other through them", .timeLimit(.minutes(1)))
+  @Test("Actors keep roots, and tasks hand objects to each other through them", .timeLimit(.minutes(15)))
   func actors() async throws {
     var configuration = Heap.Configuration()
     configuration.debug.clobberFree = true

@@ -18,7 +18,7 @@ struct ManagedChannelTests {
 
   @Test(
     "Elements come out in the order they went in, and what does not fit or is not there is said",
-    .timeLimit(.minutes(1)))
+    .timeLimit(.minutes(15)))
   func order() throws {
     let heap = try Heap.quiet()
     let channel = try channel(heap, 3)
@@ -40,7 +40,7 @@ struct ManagedChannelTests {
 
   @Test(
     "Threads that send and threads that receive, through rings of all sizes: every element arrives once, in its sender's order",
-    .timeLimit(.minutes(2)), arguments: [1, 2, 64])
+    .timeLimit(.minutes(15)), arguments: [1, 2, 64])
   func threads(capacity: Int) throws {
     let heap = try collectingHeap()
     let channel = try channel(heap, capacity)
@@ -74,7 +74,7 @@ struct ManagedChannelTests {
     #expect(heap.statistics.cycles > 0)
   }
 
-  @Test("Tasks that send and tasks that receive give their threads back while they wait", .timeLimit(.minutes(2)))
+  @Test("Tasks that send and tasks that receive give their threads back while they wait", .timeLimit(.minutes(15)))
   func tasks() async throws {
     let heap = try collectingHeap()
     let channel = try channel(heap, 4)
@@ -104,7 +104,7 @@ struct ManagedChannelTests {
     #expect(total == 2000 * 1999 / 2)
   }
 
-  @Test("A thread and tasks share a channel, and its sequence of roots ends when it is closed", .timeLimit(.minutes(2)))
+  @Test("A thread and tasks share a channel, and its sequence of roots ends when it is closed", .timeLimit(.minutes(15)))
   func sequence() async throws {
     let heap = try collectingHeap()
     let channel = try channel(heap, 2)
@@ -120,7 +120,7 @@ struct ManagedChannelTests {
     try sender.join()
   }
 
-  @Test("A closed channel refuses what is sent, gives out what it has, and ends who waits", .timeLimit(.minutes(1)))
+  @Test("A closed channel refuses what is sent, gives out what it has, and ends who waits", .timeLimit(.minutes(15)))
   func closing() async throws {
     let heap = try Heap.quiet()
     let channel = try channel(heap, 1)
@@ -147,7 +147,7 @@ struct ManagedChannelTests {
     #expect(try await channel.receive { _, link in link.key } == nil)
   }
 
-  @Test("Receivers of both kinds that wait when the channel is closed get nil", .timeLimit(.minutes(1)))
+  @Test("Receivers of both kinds that wait when the channel is closed get nil", .timeLimit(.minutes(15)))
   func closingReceivers() async throws {
     let heap = try Heap.quiet()
     let channel = try channel(heap, 1)
@@ -161,7 +161,7 @@ struct ManagedChannelTests {
 
   @Test(
     "A task that is cancelled while it waits leaves the queue, and others get what it waited for",
-    .timeLimit(.minutes(1)))
+    .timeLimit(.minutes(15)))
   func cancelling() async throws {
     let heap = try Heap.quiet()
     let channel = try channel(heap, 1)
@@ -187,7 +187,7 @@ struct ManagedChannelTests {
     #expect(await ended.value)
   }
 
-  @Test("Cancelling while elements come never loses one", .timeLimit(.minutes(2)))
+  @Test("Cancelling while elements come never loses one", .timeLimit(.minutes(15)))
   func cancellingBesideSending() async throws {
     let heap = try collectingHeap()
     let channel = try channel(heap, 2)
@@ -210,7 +210,7 @@ struct ManagedChannelTests {
     #expect(received.withLock { $0 } == Array(0..<sent))
   }
 
-  @Test("When making what is to be sent fails, its room goes to the next", .timeLimit(.minutes(1)))
+  @Test("When making what is to be sent fails, its room goes to the next", .timeLimit(.minutes(15)))
   func failedMaking() async throws {
     struct Failed: Error {}
     let heap = try Heap.quiet()

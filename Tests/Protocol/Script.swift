@@ -44,7 +44,7 @@ final class Script: Sendable {
   }
 
   func wait(_ what: String, polling mutator: Mutator? = nil, until condition: () -> Bool) {
-    let end = ContinuousClock.now + .seconds(20)
+    let end = ContinuousClock.now + .seconds(60)
     while ContinuousClock.now < end {
       if condition() { return }
       mutator?.poll()

@@ -25,7 +25,7 @@ struct FaultTests {
         let calls = FaultInjection.end()[site]!
         var refusals = 0
         for call in HeapUse.sample(calls) {
-          alarm(60)
+          alarm(600)
           let before = Leftovers.now()
           FaultInjection.begin(site, calls: call..<call + 1, code: EMFILE)
           do throws(HeapError) {
@@ -47,7 +47,7 @@ struct FaultTests {
   @Test("The range of all heaps is reserved wholly or not at all, and reserving it again works")
   func reservingRange() async {
     await #expect(processExitsWith: .success) {
-      alarm(60)
+      alarm(600)
       let before = Leftovers.now().addressBytes
       var refused = 0
       while refused < 100 {
@@ -98,7 +98,7 @@ struct FaultTests {
         let calls = FaultInjection.end()[site]!
         var refusals = 0
         for call in HeapUse.sample(calls) {
-          alarm(60)
+          alarm(600)
           FaultInjection.begin(site, calls: call..<call + 1)
           do {
             try useHeap(configuration)
@@ -122,7 +122,7 @@ struct FaultTests {
   func refusedForGood() async {
     await #expect(processExitsWith: .success) {
       for site in [FaultSite.release, .unreserve, .nameMapping, .adviseHugePages, .readFile] {
-        alarm(60)
+        alarm(600)
         let heap = try Heap(configuration: HeapUse.limited())
         FaultInjection.begin(site, calls: 0..<Int.max, code: EPERM)
         try useHeap(heap)
@@ -232,7 +232,7 @@ struct FaultTests {
   @Test("Marking goes on when no grey chunk is to be had, and finds everything reachable, once, and nothing else")
   func greyOverflow() async {
     await #expect(processExitsWith: .success) {
-      alarm(120)
+      alarm(600)
       let heap = try Heap.quiet()
       let web = try Web(heap, knots: 400_000, seed: 1)
       heap.collect()
@@ -258,7 +258,7 @@ struct FaultTests {
   @Test("Stores beside cycles without memory for grey chunks lose nothing", arguments: [UInt64(2), 3])
   func greyOverflowBesideMutators(seed: UInt64) async {
     await #expect(processExitsWith: .success) { [seed] in
-      alarm(240)
+      alarm(600)
       let heap = try Heap.quiet()
       let web = try Web(heap, knots: 300_000, seed: seed)
       FaultInjection.begin(.reserve, calls: 0..<Int.max)
@@ -278,7 +278,7 @@ struct FaultTests {
   @Test("The rest of a large array that is forgotten with its edges is found again")
   func greyOverflowInArray() async {
     await #expect(processExitsWith: .success) {
-      alarm(120)
+      alarm(600)
       let heap = try Heap.quiet()
       // The first elements lead to a web that fills the mark stack while the rest of the array waits at its bottom.
       let web = try Web(heap, knots: 300_000, seed: 5)
@@ -312,7 +312,7 @@ struct FaultTests {
   )
   func greyOverflowBesideSlices() async {
     await #expect(processExitsWith: .success) {
-      alarm(240)
+      alarm(600)
       let heap = try Heap.quiet()
       let web = try Web(heap, knots: 300_000, seed: 11)
       let arrays = try LongArrays(heap, count: 100_000)
@@ -337,7 +337,7 @@ struct FaultTests {
     "Weak references and ephemerons survive a cycle without memory for grey chunks, and are exact after the next one")
   func greyOverflowOfWeak() async {
     await #expect(processExitsWith: .success) {
-      alarm(120)
+      alarm(600)
       let heap = try Heap.quiet()
       let web = try Web(heap, knots: 300_000, seed: 7)
       let count = 20_000

@@ -19,7 +19,7 @@ struct ForkTests {
     arguments: Use.allCases)
   func child(_ use: Use) async {
     let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) { [use] in
-      alarm(60)
+      alarm(600)
       let heap = try Heap.quiet()
       let root = try heap.makeChain(5)
       heap.collect()
@@ -27,7 +27,7 @@ struct ForkTests {
         let link = root.get(m)!
         let child = forkProcess()
         if child == 0 {
-          alarm(20)
+          alarm(300)
           ForkTests.act(use, heap, m, root, link)
         }
         return waitForProcess(child)
@@ -74,7 +74,7 @@ struct ForkTests {
   @Test("Forks in the middle of cycles, from inside and outside, change nothing for the parent")
   func parentGoesOn() async {
     await #expect(processExitsWith: .success) {
-      alarm(120)
+      alarm(600)
       let heap = try Heap.quiet()
       let web = try Web(heap, knots: 20_000, seed: 6)
       let done = Shared(false)
@@ -98,7 +98,7 @@ struct ForkTests {
   @Test("A child drops roots and heaps, and its threads end, without waiting")
   func childLetsGo() async {
     await #expect(processExitsWith: .success) {
-      alarm(60)
+      alarm(600)
       var heap: Heap? = try Heap.quiet()
       var root: Root<Link>? = try heap!.makeChain(3)
       let collecting = Shared(heap)
@@ -106,7 +106,7 @@ struct ForkTests {
       for _ in 0..<20 {
         let child = forkProcess()
         if child == 0 {
-          alarm(20)
+          alarm(300)
           root = nil
           heap = nil
           exit(0)

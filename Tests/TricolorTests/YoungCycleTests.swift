@@ -525,7 +525,7 @@ struct YoungCycleTests {
   @Test("gcverify and gccheckmark find nothing in young cycles beside threads that store")
   func checks() async {
     let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
-      alarm(240)
+      alarm(600)
       var configuration = Heap.Configuration()
       configuration.settings.minimumHeap = 512 << 10
       configuration.settings.youngCycles = .always
@@ -553,7 +553,7 @@ struct YoungCycleTests {
   @Test("Young cycles without memory for grey chunks lose nothing, and count each object once")
   func greyOverflow() async {
     await #expect(processExitsWith: .success) {
-      alarm(240)
+      alarm(600)
       let heap = try Heap.young()
       let row = try OldRow(heap, count: 1000)
       heap.collect()
@@ -582,7 +582,7 @@ struct YoungCycleTests {
   @Test("A young cycle that has no chunk for the scan of dirty cards loses nothing")
   func cardsWithoutChunk() async {
     await #expect(processExitsWith: .success) {
-      alarm(240)
+      alarm(600)
       let heap = try Heap.young()
       let count = 100_000
       let (source, target, holder) = try onOwnThread {
