@@ -104,7 +104,8 @@ struct ManagedChannelTests {
     #expect(total == 2000 * 1999 / 2)
   }
 
-  @Test("A thread and tasks share a channel, and its sequence of roots ends when it is closed", .timeLimit(.minutes(15)))
+  @Test(
+    "A thread and tasks share a channel, and its sequence of roots ends when it is closed", .timeLimit(.minutes(15)))
   func sequence() async throws {
     let heap = try collectingHeap()
     let channel = try channel(heap, 2)

@@ -154,6 +154,18 @@ struct GreyPool: ~Copyable {
     return work
   }
 
+  /// The same for work of `node`, or else of `home`, and of no other.
+  mutating func exchangeEmpty(
+    _ chunk: UnsafeMutablePointer<GreyChunk>, for node: Int, or home: inout Int
+  ) -> UnsafeMutablePointer<GreyChunk>? {
+    lock.lock()
+    defer { lock.unlock() }
+    if lists[node] != nil { home = node }
+    if lists[home] == nil { return nil }
+    keepEmpty(chunk)
+    return takeNewest(of: home)
+  }
+
   /// The newest chunk of the node's list, or of the nearest that has one.
   private mutating func takeWork(
     for node: inout Int, _ nodes: borrowing NodeTable
@@ -166,6 +178,10 @@ struct GreyPool: ~Copyable {
       list = nodes.node(place, nearest: node)
     }
     node = list
+    return takeNewest(of: list)
+  }
+
+  private mutating func takeNewest(of list: Int) -> UnsafeMutablePointer<GreyChunk> {
     let work = lists[list]!
     lists[list] = work.pointee.next
     pooledCount.wrappingSubtract(1, ordering: .relaxed)

@@ -18,8 +18,8 @@
 //
 // Where the heap has several nodes, a marker does the work of one node at a time: its own as long as there is any. An edge to an object of
 // another node is put aside when it comes off the stack, before anything of the object is asked for, and a chunk full of such edges goes to
-// that node's list; so what lies far away costs eight bytes of a chunk. The rest goes when the marker has nothing else to do, when it
-// leaves, and when others are hungry. A marker that has taken another node's work does it as one of that node would. With one node
+// that node's list; so what lies far away costs eight bytes of a chunk. The rest goes when the marker has nothing else to do on its own node or
+// the one it works for, when it leaves, and when others are hungry. A marker that has taken another node's work does it as one of that node would. With one node
 // there is a copy of the loops that knows nothing of this.
 //
 // Measured: docs/decisions.md, "Marking in batches" and "Slices of arrays".
@@ -656,7 +656,14 @@ struct Marker {
   /// Takes more work when the stack is empty; false when there is none.
   private mutating func refill() -> Bool {
     if top > floor { return true }
-    if nodeCount > 1 { _ = sendOutboxes() }
+    if nodeCount > 1 {
+      // While there is work without them, what was put aside waits for its chunk to be full: a hand over takes the pool's lock.
+      if let work = heap.state.pointee.grey.exchangeEmpty(chunk, for: node, or: &home) {
+        take(work)
+        return true
+      }
+      _ = sendOutboxes()
+    }
     var next = node
     guard let work = heap.state.pointee.grey.exchangeEmpty(chunk, for: &next, heap.state.pointee.nodes) else {
       return false
