@@ -40,8 +40,9 @@ run: build
 	fi
 
 test: set-up lint
-	@echo "==> the benchmarks' runner, against fakes"
+	@echo "==> the benchmarks' runner against fakes, the model of many nodes"
 	python3 -m unittest discover -s Benchmarks
+	python3 -m unittest discover -s Model
 	@echo "==> debug build of everything, then the tests: each part, the protocol under random programs, real cgroups"
 	$(SWIFT) build --build-tests $(BUILD_OPTIONS)
 	$(SWIFT) test --skip-build $(BUILD_OPTIONS)
