@@ -41,7 +41,8 @@ final class HeapServices: Sendable {
     let cgroup = limitSource.cgroupLimit()
     core.apply(
       current, limit: current.memoryLimit.resolve(cgroupLimit: cgroup),
-      hardLimit: current.hardLimit.resolve(cgroupLimit: cgroup))
+      hardLimit: current.hardLimit.resolve(cgroupLimit: cgroup),
+      ceiling: current.memoryLimit.ceiling(cgroupLimit: cgroup))
   }
 
   /// Puts other settings for nodes and processors into force: for memory that is taken from now on, and for threads when they next look.
@@ -153,7 +154,7 @@ extension HeapCore {
   var services: HeapServices { Unmanaged<HeapServices>.fromOpaque(state.pointee.services!).takeUnretainedValue() }
 
   /// New goals for a running heap.
-  func apply(_ settings: Settings, limit: Int64?, hardLimit: Int64?) {
+  func apply(_ settings: Settings, limit: Int64?, hardLimit: Int64?, ceiling: Int64?) {
     state.pointee.traces.store(Traces(settings.debug).rawValue, ordering: .relaxed)
     state.pointee.pacing.lock.lock()
     state.pointee.pacing.pacer.setGCPercent(Int32(clamping: settings.gcPercent ?? -1))
@@ -162,6 +163,7 @@ extension HeapCore {
     state.pointee.pacing.claim.countsProcess.store(settings.limitScope == .process, ordering: .relaxed)
     state.pointee.pacing.limit.store(Int(limit ?? .max), ordering: .relaxed)
     state.pointee.pacing.hardLimit.store(Int(hardLimit ?? .max), ordering: .relaxed)
+    state.pointee.pacing.ceiling.store(Int(ceiling ?? 0), ordering: .relaxed)
     state.pointee.pacing.setGoalLimit(self)
     state.pointee.pacing.lock.unlock()
     repace()

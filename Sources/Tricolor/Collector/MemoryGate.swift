@@ -7,7 +7,8 @@
 //
 // A limit below what lives cannot be met, and two cycles for every block would stop the program. So where the last cycle has left more
 // alive than the limit has room for, the heap may overdraw it by twice as much as the time before, a 32nd of its size at most,
-// until the next try.
+// until the next try. Holes between live objects can fill the room as well, which no collection frees. For them the heap may overdraw a
+// limit that is a share of its control group's, up to `MemoryLimit.ceiling`: further up the kernel kills.
 
 import Synchronization
 import TricolorPlatform
@@ -103,7 +104,8 @@ extension HeapCore {
       }
     }
     try refuseAtHardLimit(bytes)
-    if isBelowLive { state.pointee.overdraft.grant(heapBytes: usedBytes) }
+    let roomForHoles = room(under: state.pointee.pacing.ceiling.load(ordering: .relaxed))
+    if isBelowLive || roomForHoles >= bytes { state.pointee.overdraft.grant(heapBytes: usedBytes) }
     return nil
   }
 

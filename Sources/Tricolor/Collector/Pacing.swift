@@ -28,6 +28,8 @@ struct PacingState: ~Copyable {
   /// The limit in bytes, `Int.max` when there is none.
   let limit = Atomic<Int>(Int.max)
   let hardLimit = Atomic<Int>(Int.max)
+  /// Up to where holes may overdraw the limit; no more than that where it is no share of a control group's.
+  let ceiling = Atomic<Int>(0)
   /// Memory that the limit counts and that is not ours, as last estimated; our claim on the limit, and what it follows from.
   let outside = OutsideMemory()
   let claim = PublishedClaim()

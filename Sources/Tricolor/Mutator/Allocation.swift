@@ -43,7 +43,7 @@ extension MutatorCore {
         adopt(block, slot, laneClass)
       } else if isTight, let block = heap.takePartialElsewhere(lane, pool: pool, for: self) {
         adopt(block, slot, laneClass)
-      } else if heap.isTight(blocks: laneClass.blocksPerRun), let cell = try borrowCell(laneClass) {
+      } else if heap.isTight(blocks: laneClass.blocksPerRun), let cell = borrowCell(laneClass) {
         return cell
       } else {
         try openFreshBlock(slot, pool, laneClass)
@@ -74,9 +74,8 @@ extension MutatorCore {
   // MARK: Borrowing
 
   /// A zeroed cell for an object of variable size from a lane of the same layout with larger cells, when the limit leaves no room
-  /// for a fresh run: a little internal waste instead of growth past the limit. Big cells get a run of their own, which is smaller
-  /// than one that holds several. Nil when no such cell is free.
-  private func borrowCell(_ laneClass: LaneClass) throws(OutOfMemory) -> UInt? {
+  /// for a fresh run: a little internal waste instead of growth past the limit. Nil when no such cell is free.
+  private func borrowCell(_ laneClass: LaneClass) -> UInt? {
     let entry = LayoutTable.entries[Int(laneClass.layout.index)]
     if entry.shape == .fixed { return nil }
     let index = SizeClass.index(for: laneClass.cellBytes)
@@ -84,9 +83,7 @@ extension MutatorCore {
       let lane = LayoutTable.knownLane(of: laneClass.layout, sizeClass: larger)
       if lane != 0, let cell = takeCell(lane, LayoutTable.laneClasses[lane]) { return cell }
     }
-    guard laneClass.blocksPerRun * Geometry.blockBytes > 2 * laneClass.cellBytes else { return nil }
-    let large = LayoutTable.lane(of: laneClass.layout, bytes: Geometry.largestCell + 1)
-    return try allocateLarge(lane: large, bytes: laneClass.cellBytes, zeroed: true)
+    return nil
   }
 
   /// A zeroed cell of `lane` without fresh memory.
