@@ -81,7 +81,9 @@ extension MemoryLimit {
   ///
   /// - Parameter cgroupLimit: the container's limit in bytes, nil when there is none.
   public func ceiling(cgroupLimit: Int64?) -> Int64? {
-    guard followsCgroup, let cgroupLimit, let limit = resolve(cgroupLimit: cgroupLimit), limit < cgroupLimit else { return nil }
+    guard followsCgroup, let cgroupLimit, let limit = resolve(cgroupLimit: cgroupLimit), limit < cgroupLimit else {
+      return nil
+    }
     return limit + min((cgroupLimit - limit) / 4 * 3, limit / 12)
   }
 
