@@ -49,11 +49,16 @@ let package = Package(
       dependencies: [
         "Tricolor", "TricolorPlatform", "Harness", .product(name: "Histogram", package: "hdrhistogram-swift"),
       ], path: "Workloads/Controller"),
+    .target(
+      name: "RegionScheduler",
+      dependencies: [
+        "Tricolor", "TricolorPlatform", "Harness", .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ], path: "Workloads/RegionScheduler"),
     .executableTarget(
       name: "TricolorCommand",
       dependencies: [
         "Tricolor", "TricolorPlatform", "TricolorPacing", "TricolorTelemetry", "Harness", "EtcdStore", "Classic",
-        "Planner", "Registry", "Controller",
+        "Planner", "Registry", "Controller", "RegionScheduler",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/tricolor"),
@@ -101,7 +106,9 @@ let package = Package(
     .testTarget(name: "RegistryTests", dependencies: ["Registry", "Harness", "Tricolor"]),
     .testTarget(name: "ControllerTests", dependencies: ["Controller", "Harness", "Tricolor"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["Harness", "TricolorPlatform", "TricolorCommand"],
+      name: "RegionSchedulerTests", dependencies: ["RegionScheduler", "Harness", "Tricolor", "TricolorPlatform"]),
+    .testTarget(
+      name: "CommandTests", dependencies: ["Harness", "TricolorPlatform", "TricolorTelemetry", "TricolorCommand"],
       resources: [.copy("Fixtures")]),
     .executableTarget(
       name: "tricolor-limit-programs", dependencies: ["Tricolor", "TricolorPlatform"], path: "Tests/LimitPrograms"),

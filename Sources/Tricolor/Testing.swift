@@ -27,12 +27,6 @@ import TricolorPlatform
 }
 
 @_spi(Testing) extension Heap {
-  /// A heap on `nodes` made-up NUMA nodes, whatever the machine has: each thread moves from one to the next every few milliseconds, and
-  /// nothing is told to the kernel.
-  public convenience init(configuration: Configuration, simulatedNodes nodes: Int) throws(HeapError) {
-    try self.init(configuration: configuration, simulatedNodes: nodes) { () throws(PlatformError) in try LimitSource() }
-  }
-
   /// The index of the node whose memory an address of this heap lies in; the number of nodes for what is spread over all.
   public static func pool(of address: UInt) -> Int { addressMap.pool(of: address) }
 

@@ -5,13 +5,15 @@ import Controller
 import EtcdStore
 import Harness
 import Planner
+import RegionScheduler
 import Registry
 
 /// The workloads by name.
 enum WorkloadTable {
   static let all: [any Workload.Type] =
-    [EtcdStoreWorkload.self, ControllerWorkload.self, PlannerWorkload.self, RegistryWorkload.self]
-    + ClassicWorkloads.all
+    [
+      EtcdStoreWorkload.self, RegionWorkload.self, ControllerWorkload.self, PlannerWorkload.self, RegistryWorkload.self,
+    ] + ClassicWorkloads.all
 
   /// The workload called `name`.
   ///

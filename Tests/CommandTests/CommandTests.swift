@@ -36,6 +36,7 @@ struct CommandTests {
     ["registry", "--users", "10000000"], ["registry", "--users", "1000", "--cell-operations", "100000000000"],
     ["controller", "--nodes", "100000", "--pods", "3000000"],
     ["controller", "--nodes", "100", "--pods", "1000", "--minutes", "1000000"],
+    ["regions", "--regions", "10000000"], ["regions", "--regions", "1000", "--seconds", "1000000"],
   ]
 
   /// The most threads, up to `wanted`, that a workload can use; at least a pair where they work in pairs.
@@ -139,6 +140,7 @@ struct CommandTests {
       ],
       ["registry", "--users", "64", "--cell-operations", "30", "--barrier-operations", "50"],
       ["controller", "--sites", "2", "--nodes", "4", "--pods", "8", "--burst-pods", "2", "--operations", "200"],
+      ["regions", "--regions", "8", "--stores", "12", "--operations", "60"],
     ])
   func dataSurvivesStress(_ arguments: [String]) throws {
     let outcome = try Command.run(

@@ -2,6 +2,7 @@
 
 import Testing
 import Tricolor
+import TricolorTelemetry
 
 @testable import Harness
 
@@ -52,6 +53,19 @@ struct HarnessTests {
     #expect(report.overshootBytes == 100)
     #expect(report.json["rssOvershootBytes"] == 100)
     #expect(report.text.contains("100 B OVER the limit"))
+  }
+
+  @Test(
+    "a report on made-up nodes says so before its figures, on the terminal and on the page, and one on real nodes does not"
+  )
+  func simulationIsAnnounced() {
+    var report = RunReport(workload: "test", seed: 1, threads: 1)
+    let recording = RunRecording(samples: [], cycles: [])
+    #expect(!report.text.contains("SIMULATED") && !report.page(recording).contains("SIMULATED"))
+    report.simulatedNodes = 4
+    let text = report.text.split(separator: "\n")
+    #expect(text[1].hasPrefix("SIMULATED: 4 NUMA nodes"), "\(text[1])")
+    #expect(report.page(recording).contains("SIMULATED: 4 NUMA nodes"))
   }
 
   @Test("the collector's share is of wall time times processors")

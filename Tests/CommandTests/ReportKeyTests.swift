@@ -22,6 +22,7 @@ struct ReportKeyTests {
     ],
     ["registry", "--users", "200", "--cell-operations", "500", "--barrier-operations", "1000"],
     ["controller", "--sites", "2", "--nodes", "20", "--pods", "50", "--minutes", "1"],
+    ["regions", "--regions", "100", "--seconds", "1"],
   ]
 
   @Test("has every key with its type, and a check that held", arguments: runs)

@@ -58,6 +58,44 @@ struct NodeTests {
     #expect(heap.verify().isSound)
   }
 
+  @Test("a thread that says which made-up node it runs on takes memory there, and what lies elsewhere is remote to it")
+  func simulatedSeat() throws {
+    let heap = try heap(nodes: 4)
+    try heap.withMutator { m in
+      m.run(onSimulatedNode: 3)
+      for key in 0..<5000 {
+        let link = try m.make(Link(key: key, left: nil, right: nil))
+        #expect(m.node(of: link) == 3 && Heap.pool(of: link.word) == 3)
+      }
+      #expect(heap.statistics.nodes.remoteAllocatedBytes == 0)
+      for key in 0..<5000 { _ = try m.make(Link(key: key, left: nil, right: nil), onNode: 1) }
+      // Runs are counted when they are closed.
+      m.run(onSimulatedNode: 2)
+      for key in 0..<5000 { _ = try m.make(Link(key: key, left: nil, right: nil)) }
+      m.run(onSimulatedNode: nil)
+    }
+    heap.collect()
+    #expect(heap.statistics.nodes.remoteAllocatedBytes >= 4000 * MemoryLayout<Link>.size)
+    #expect(heap.statistics.nodes.usedBytes[0] == 0)
+  }
+
+  @Test("the node of an object is told where there are several, and not for what is spread, or under off")
+  func nodeOfObject() throws {
+    let heap = try heap(nodes: 2)
+    try heap.withMutator { m in
+      let link = try m.make(Link(key: 0, left: nil, right: nil), onNode: 1)
+      let spread = try m.makeSpreadBytes(count: 1 << 20)
+      #expect(m.node(of: link) == 1 && m.node(of: spread) == nil)
+      heap.configuration.numa = .off
+      #expect(m.node(of: link) == nil)
+    }
+    let one = try self.heap(nodes: 1)
+    try one.withMutator { m in
+      let link = try m.make(Link(key: 0, left: nil, right: nil))
+      #expect(m.node(of: link) == nil)
+    }
+  }
+
   @Test("large objects can be spread over all nodes, small ones are not")
   func spread() throws {
     let heap = try heap()

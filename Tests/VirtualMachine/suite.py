@@ -38,6 +38,13 @@ NODES = [
     Step("random programs", "exec $BUILD/tricolor-fuzz --operations 40000 --seed 1"),
 ]
 
+# Leaders on real nodes: nothing may be made up, and the workload's own check must hold.
+REGIONS = Step(
+    "tricolor run regions",
+    """$BUILD/tricolor run regions --regions 1000 --stores 12 --seconds 10 --threads 2 --quiet --json - >/regions || exit
+grep logAppend -A 7 /regions
+grep -q '"simulatedNodes": null' /regions && grep -q '"nodes": 2,' /regions""")
+
 
 def cpuset(nodes, processors):
     """The tests of a process that may use only some nodes."""
@@ -51,7 +58,7 @@ export TRICOLOR_TEST_CPUSET={nodes}"""
 
 # Name: nodes, words for the kernel, steps.
 MACHINES = {
-    "two": ([Node(), Node()], "", NODES + [cpuset("1", "0-1")] + GROUPS),
+    "two": ([Node(), Node()], "", NODES + [REGIONS, cpuset("1", "0-1")] + GROUPS),
     "four": ([Node(memory=448) for _ in range(4)], "", NODES + [cpuset("1-2", "0,3")]),
     # Little memory, none, and no processor.
     "odd": (

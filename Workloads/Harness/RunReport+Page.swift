@@ -11,7 +11,8 @@ extension RunReport {
     let page = HTMLPage(
       title: "tricolor run \(workload)",
       subtitle: "\(threads) threads, seed \(seed), GOGC \(gogc), memory limit \(limit)"
-        + (cgroupLimitBytes.map { ", cgroup limit \(Figures.bytes($0))" } ?? "") + (interrupted ? ", interrupted" : ""),
+        + (cgroupLimitBytes.map { ", cgroup limit \(Figures.bytes($0))" } ?? "") + (interrupted ? ", interrupted" : "")
+        + (simulationNotice.map { ". " + $0 } ?? ""),
       verdict: verified ? "The data at the end is what was stored." : "The data at the end is NOT what was stored.",
       isGood: verified, facts: facts, tables: [kindTable, phaseTable, holdTable].filter { !$0.rows.isEmpty },
       recording: recording)

@@ -6,7 +6,10 @@ import TricolorTelemetry
 extension RunReport {
   /// Several lines, each ended.
   public var text: String {
-    let parts = [headline, operationsText, latencyText, phasesText, collectorText, holdsText, memoryText, verdict]
+    let notice = simulationNotice.map { $0 + "\n" } ?? ""
+    let parts = [
+      headline, notice, operationsText, latencyText, phasesText, collectorText, holdsText, memoryText, verdict,
+    ]
     return parts.filter { !$0.isEmpty }.joined(separator: "\n")
   }
 

@@ -105,6 +105,8 @@ public struct RunReport: Sendable {
   public var peakResidentBytes = 0
   /// NUMA nodes the heap may use.
   public var nodes = 1
+  /// How many of them are made up: all, or nil for real ones.
+  public var simulatedNodes: Int?
   /// The workload's own measurement, where it has one.
   public var ownMarkNanosecondsPerObject: Double?
   /// Whether the workload's check of its own data held.
@@ -127,6 +129,13 @@ public struct RunReport: Sendable {
 }
 
 extension RunReport {
+  /// What a reader must know before any figure of nodes: that they are made up. Nil for real ones.
+  var simulationNotice: String? {
+    simulatedNodes.map {
+      "SIMULATED: \($0) NUMA nodes are made up. No page is placed and no access is slower than another; what is said of nodes is the heap's account"
+    }
+  }
+
   /// Operations over wall time, 0 for a run of no time.
   public var operationsPerSecond: Double { seconds > 0 ? Double(operations) / seconds : 0 }
 

@@ -2,7 +2,7 @@
 
 import Histogram
 import Synchronization
-import Tricolor
+@_spi(Simulation) import Tricolor
 import TricolorPacing
 import TricolorPlatform
 import TricolorTelemetry
@@ -24,7 +24,11 @@ public enum Runner {
     let group = try MemoryGroup.current()
     let nodes = try Topology.current().memoryNodes.count
     let workload = try request.workload.init(options: request.own)
-    let heap = try Heap(configuration: .init(settings: request.settings))
+    let simulated = try workload.simulatedNodes
+    let configuration = Heap.Configuration(settings: request.settings)
+    let heap =
+      try simulated.map { try Heap(configuration: configuration, simulatedNodes: $0) }
+      ?? Heap(configuration: configuration)
     let cycles = request.records ? CycleCollector(heap) : nil
     let context = RunContext(
       heap: heap, threads: request.threads, seed: request.seed, extent: request.extent,
@@ -39,7 +43,8 @@ public enum Runner {
     }
     var report = context.report(request, result)
     report.cgroupLimitBytes = group?.hardLimit().map { Int(clamping: $0) }
-    report.nodes = max(1, nodes)
+    report.nodes = simulated ?? max(1, nodes)
+    report.simulatedNodes = simulated
     report.processors = try processors(request.settings)
     return FinishedRun(
       report: report, recording: RunRecording(samples: reporter.recorded, cycles: cycles?.finish() ?? []))

@@ -31,6 +31,11 @@ public protocol Workload: Sendable {
   /// When to stop when neither --duration nor --operations is given.
   static var defaultExtent: Extent { get }
 
+  /// How many NUMA nodes to make up for the run's heap; nil for the machine's own.
+  ///
+  /// - Throws: when the machine's nodes cannot be read.
+  var simulatedNodes: Int? { get throws }
+
   /// A workload with these options.
   ///
   /// - Throws: for a value that is not allowed, or a file that cannot be used.
@@ -48,6 +53,7 @@ extension Workload {
   public static var mostThreads: Int { 1024 }
   public static var threadGroup: Int { 1 }
   public static var defaultExtent: Extent { .natural }
+  public var simulatedNodes: Int? { nil }
 }
 
 /// How much work a run does.

@@ -17,6 +17,7 @@ extern "C" {
 // fs-relative load in an executable and in a shared library alike.
 typedef struct {
   uint8_t barrier;        // 0 off; bit 0 deletion half; bit 1 insertion half; bit 2 cards: the OR over all heaps this thread is inside
+  uint8_t simulated_node; // 1 + the made-up node the thread says it runs on; 0 for none (SimulatedNodes.swift)
   int32_t error;          // the code of the last error of a function of the C interface
   void *_Nullable mutators;   // first of the thread's mutator records, one for each heap it has entered
   uintptr_t stack_base;       // highest address of the thread's stack, cached at first attach
@@ -30,6 +31,9 @@ static inline void *_Nullable tricolor_thread_mutators(void) { return tricolor_t
 static inline void tricolor_set_thread_mutators(void *_Nullable first) { tricolor_thread.mutators = first; }
 static inline uintptr_t tricolor_stack_base(void) { return tricolor_thread.stack_base; }
 static inline void tricolor_set_stack_base(uintptr_t base) { tricolor_thread.stack_base = base; }
+
+static inline uint8_t tricolor_simulated_node(void) { return tricolor_thread.simulated_node; }
+static inline void tricolor_set_simulated_node(uint8_t node) { tricolor_thread.simulated_node = node; }
 
 static inline int32_t tricolor_error_code(void) { return tricolor_thread.error; }
 static inline void tricolor_set_error_code(int32_t code) { tricolor_thread.error = code; }

@@ -6,6 +6,7 @@
 //
 // Cost of `current`: the processor's number without a system call, some 20 ns. Whoever needs it asks where a block is taken, not where a cell is.
 
+import CTricolorShims
 import Synchronization
 import TricolorPacing
 import TricolorPlatform
@@ -27,8 +28,8 @@ struct NodeTable: ~Copyable {
   let count: Int
   /// The kernel's numbers of the nodes.
   let kernelNumbers: [Int]
-  /// Whether the nodes are made up, for tests and models on a machine that has one: nothing is told to the kernel, and a thread moves
-  /// from node to node all the time.
+  /// Whether the nodes are made up, for tests and models on a machine that has one: nothing is told to the kernel, and a thread runs on
+  /// the node that it says, or else moves from node to node all the time (SimulatedNodes.swift).
   let isSimulated: Bool
   private let homes: UnsafeMutablePointer<UInt8>
   private let nearest: UnsafeMutablePointer<UInt8>
@@ -69,8 +70,13 @@ struct NodeTable: ~Copyable {
   /// The index of the node the calling thread runs on at this moment, or whose memory is nearest to it.
   var current: Int {
     if count == 1 { return 0 }
-    if isSimulated { return (Int(NativeThread.currentID) + Int(Clock.monotonic() >> 22)) % count }
+    if isSimulated { return simulatedCurrent }
     return Int(homes[AddressSpace.currentNode & (NodeTable.kernelNodes - 1)])
+  }
+
+  private var simulatedCurrent: Int {
+    let said = Int(tricolor_simulated_node())
+    return (said > 0 ? said - 1 : Int(NativeThread.currentID) + Int(Clock.monotonic() >> 22)) % count
   }
 
   /// The node that is `place` nodes away from `node`: itself for 0.

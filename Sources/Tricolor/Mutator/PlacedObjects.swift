@@ -60,6 +60,13 @@ extension Mutator {
       unsafeAddress: try counted(.referenceArray, header: 8, count: count, stride: 8, pool: spreadPool))
   }
 
+  /// The kernel's number of the node whose memory `object` was taken from; nil where its pages lie on all nodes in turn, where the heap has
+  /// one node, and under `TRICOLOR_NUMA=off`. Constant time; the kernel is not asked.
+  public func node<T>(of object: Reference<T>) -> Int? {
+    let pool = addressMap.pool(of: object.word)
+    return hasNodes && pool != spreadPool ? core.heap.state.pointee.nodes.kernelNumbers[pool] : nil
+  }
+
   /// Whether there is a choice.
   private var hasNodes: Bool { core.heap.state.pointee.nodes.count > 1 && core.heap.state.pointee.nodes.places }
   private var spreadPool: Int { core.heap.state.pointee.nodes.spreadPool }
