@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Runs of the region scheduler", .serialized)
 struct RegionRunTests {
-  private static func small(seconds: Int = 12, regions: Int = 400) -> RegionOptions {
+  private static func small(seconds: Int = 8, regions: Int = 240) -> RegionOptions {
     var options = RegionOptions()
     options.regions = regions
     options.stores = 16
@@ -47,14 +47,14 @@ struct RegionRunTests {
       #expect(checksum != nil && figures(three)?["checksum"] == checksum && figures(six)?["checksum"] == checksum)
       #expect(figures(other)?["checksum"] != checksum)
       #expect(figures(one)?["done"] == figures(three)?["done"])
-      #expect(number(figures(one), "simulatedSeconds") == 12)
+      #expect(number(figures(one), "simulatedSeconds") == 8)
     }
   }
 
   @Test(
     "leaders and the log's reads are at home with affinity and scattered without, over elections, splits and merges")
   func affinityBringsLeadersHome() throws {
-    let result = try run(Self.small(seconds: 60, regions: 1200), threads: 2)
+    let result = try run(Self.small(seconds: 40, regions: 800), threads: 2)
     #expect(result.verified, "\(result.figures.text())")
     let (near, far) = (result.figures["affinity"], result.figures["spread"])
     let nearShare = try #require(number(near, "logAppend", "remoteShare"))
@@ -210,8 +210,8 @@ struct RegionRunTests {
   @Test("the check finds damage of every kind, and none where there is none", arguments: damage.indices)
   func checkFindsDamage(_ index: Int) throws {
     let (name, damage) = Self.damage[index]
-    try withDriver(ticks: 700) { driver, mutator in
-      #expect(driver.counts.heartbeats > 700 && driver.counts.elections > 0)
+    try withDriver(ticks: 400) { driver, mutator in
+      #expect(driver.counts.heartbeats > 400 && driver.counts.elections > 0)
       #expect(driver.check(mutator).faults == 0)
       try damage(driver, driver.tree.get(mutator)!, mutator)
       #expect((driver.check(mutator).faults > 0) == (index > 0), "\(name)")
