@@ -1,4 +1,4 @@
-// A child inside a control group, and the signals that are passed on to it.
+// Children inside control groups, and the signals that are passed on to the one that has this process's standard files.
 //
 // fork and not posix_spawn with a shell in between: joining the group must happen in the child before exec, and a container may
 // have no shell. Between fork and exec the child makes only calls that are safe in a signal handler, for the parent may have
@@ -61,11 +61,14 @@ static void fail(int report, int stage) {
 }
 
 static void become_program(
-    const char *procs_path, const char *executable, char *const *arguments, char *const *environment,
+    const char *procs_path, const char *executable, char *const *arguments, char *const *environment, const int *files,
     const sigset_t *mask, pid_t parent, int report) {
-  restore_actions();
+  if (files == NULL) restore_actions();
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);
+  for (int i = 0; files != NULL && i < 3; i++) {
+    if (dup2(files[i], i) < 0) fail(report, TRICOLOR_SPAWN_FORK);
+  }
   int procs = open(procs_path, O_WRONLY | O_CLOEXEC);
   if (procs < 0 || write(procs, "0", 1) != 1) fail(report, TRICOLOR_SPAWN_JOIN);
   pthread_sigmask(SIG_SETMASK, mask, NULL);
@@ -88,26 +91,28 @@ static int reap(pid_t child, int *status) {
 }
 
 int tricolor_spawn_in_group(
-    const char *procs_path, const char *executable, char *const *arguments, char *const *environment, int *stage) {
+    const char *procs_path, const char *executable, char *const *arguments, char *const *environment, const int *files,
+    int *stage) {
   *stage = TRICOLOR_SPAWN_FORK;
   int report[2];
   if (pipe2(report, O_CLOEXEC) != 0) return -errno;
   sigset_t all, mask;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &mask);
-  start_forwarding();
+  if (files == NULL) start_forwarding();
   pid_t parent = getpid();
   pid_t child = fork();
   if (child == 0) {
     become_program(
-        procs_path, executable, arguments, environment != NULL ? environment : environ, &mask, parent, report[1]);
+        procs_path, executable, arguments, environment != NULL ? environment : environ, files, &mask, parent,
+        report[1]);
   }
   int error = errno;
   close(report[1]);
-  if (child > 0) {
+  if (files == NULL && child > 0) {
     forward_to = child;
     if (pending != 0) kill(child, pending);
-  } else {
+  } else if (files == NULL) {
     restore_actions();
   }
   pthread_sigmask(SIG_SETMASK, &mask, NULL);
@@ -123,15 +128,36 @@ int tricolor_spawn_in_group(
   if (child < 0) return -error;
   if (got != (ssize_t)sizeof failure) return child;
   int status;
-  reap(child, &status);
+  if (files == NULL) {
+    reap(child, &status);
+  } else {
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  }
   *stage = failure.stage;
   return -failure.error;
+}
+
+static void tell_end(int status, int *exit_code, int *signal_number) {
+  *exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  *signal_number = WIFSIGNALED(status) ? WTERMSIG(status) : -1;
 }
 
 int tricolor_await_child(int child, int *exit_code, int *signal_number) {
   int status = 0;
   int error = reap(child, &status);
-  *exit_code = error == 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  *signal_number = error == 0 && WIFSIGNALED(status) ? WTERMSIG(status) : -1;
-  return error;
+  if (error != 0) return error;
+  tell_end(status, exit_code, signal_number);
+  return 0;
+}
+
+int tricolor_poll_child(int child, int *exit_code, int *signal_number) {
+  int status = 0;
+  pid_t ended;
+  do {
+    ended = waitpid(child, &status, WNOHANG);
+  } while (ended < 0 && errno == EINTR);
+  if (ended < 0) return -errno;
+  if (ended == 0) return 0;
+  tell_end(status, exit_code, signal_number);
+  return 1;
 }

@@ -75,23 +75,7 @@ public enum ConstrainedChild {
   private static func start(
     _ executable: String, _ arguments: [String], _ environment: [String: String]?, in group: LimitedGroup
   ) throws(PlatformError) -> Int32 {
-    var stage: Int32 = 0
-    let child = withCStrings([executable] + arguments) { arguments in
-      guard let environment else {
-        return tricolor_spawn_in_group(group.directory + "/cgroup.procs", executable, arguments, nil, &stage)
-      }
-      return withCStrings(environment.map { "\($0)=\($1)" }) { environment in
-        tricolor_spawn_in_group(group.directory + "/cgroup.procs", executable, arguments, environment, &stage)
-      }
-    }
-    guard child < 0 else { return child }
-    let call =
-      switch Int(stage) {
-      case Int(TRICOLOR_SPAWN_JOIN): "moving a process into \(group.directory)"
-      case Int(TRICOLOR_SPAWN_EXEC): "starting \(executable)"
-      default: "forking a process"
-      }
-    throw PlatformError(call: call, code: -child)
+    try group.start(executable, arguments, environment, files: nil)
   }
 
   private static func finish(
@@ -116,15 +100,5 @@ public enum ConstrainedChild {
     } catch {
       return error
     }
-  }
-
-  /// Gives `body` a null-ended array of C strings.
-  private static func withCStrings<R>(
-    _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> R
-  ) -> R {
-    var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) }
-    defer { for pointer in pointers { free(pointer) } }
-    pointers.append(nil)
-    return body(pointers)
   }
 }

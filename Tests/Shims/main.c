@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -97,20 +98,48 @@ static void check_children(void) {
   int stage = -1, exit_code = 0, signal_number = 0;
   char *arguments[] = {"sh", "-c", "exit $CODE", NULL};
   char *environment[] = {"CODE=7", NULL};
-  int child = tricolor_spawn_in_group("/dev/null", "/bin/sh", arguments, environment, &stage);
+  int child = tricolor_spawn_in_group("/dev/null", "/bin/sh", arguments, environment, NULL, &stage);
   assert(child > 0);
   assert(tricolor_await_child(child, &exit_code, &signal_number) == 0);
   assert(exit_code == 7 && signal_number == -1);
   char *killed[] = {"sh", "-c", "kill -9 $$", NULL};
-  child = tricolor_spawn_in_group("/dev/null", "/bin/sh", killed, NULL, &stage);
+  child = tricolor_spawn_in_group("/dev/null", "/bin/sh", killed, NULL, NULL, &stage);
   assert(child > 0);
   assert(tricolor_await_child(child, &exit_code, &signal_number) == 0);
   assert(exit_code == -1 && signal_number == 9);
-  assert(tricolor_spawn_in_group("/nowhere", "/bin/sh", arguments, NULL, &stage) == -ENOENT);
+  assert(tricolor_spawn_in_group("/nowhere", "/bin/sh", arguments, NULL, NULL, &stage) == -ENOENT);
   assert(stage == TRICOLOR_SPAWN_JOIN);
-  assert(tricolor_spawn_in_group("/dev/null", "/nowhere", arguments, NULL, &stage) == -ENOENT);
+  assert(tricolor_spawn_in_group("/dev/null", "/nowhere", arguments, NULL, NULL, &stage) == -ENOENT);
   assert(stage == TRICOLOR_SPAWN_EXEC);
   assert(tricolor_await_child(getpid(), &exit_code, &signal_number) == ECHILD);
+}
+
+// Two at once, each with a pipe: what they write comes apart, and ends are seen one by one.
+static void check_children_with_files(void) {
+  int stage = -1, exit_code = 0, signal_number = 0;
+  int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  int pipes[2][2], children[2];
+  char *arguments[] = {"sh", "-c", "echo $0; exit 5", NULL};
+  for (int i = 0; i < 2; i++) {
+    assert(pipe2(pipes[i], O_CLOEXEC) == 0);
+    int files[] = {input, pipes[i][1], pipes[i][1]};
+    arguments[0] = i == 0 ? "one" : "two";
+    children[i] = tricolor_spawn_in_group("/dev/null", "/bin/sh", arguments, NULL, files, &stage);
+    assert(children[i] > 0);
+    close(pipes[i][1]);
+  }
+  for (int i = 0; i < 2; i++) {
+    char text[16] = {0};
+    int ended;
+    assert(read(pipes[i][0], text, sizeof text - 1) == 4 && strcmp(text, i == 0 ? "one\n" : "two\n") == 0);
+    while ((ended = tricolor_poll_child(children[i], &exit_code, &signal_number)) == 0) usleep(1000);
+    assert(ended == 1 && exit_code == 5 && signal_number == -1);
+    close(pipes[i][0]);
+  }
+  int files[] = {input, input, input};
+  assert(tricolor_spawn_in_group("/dev/null", "/nowhere", arguments, NULL, files, &stage) == -ENOENT);
+  assert(tricolor_poll_child(getpid(), &exit_code, &signal_number) == -ECHILD);
+  close(input);
 }
 
 int main(void) {
@@ -119,6 +148,7 @@ int main(void) {
   check_registers();
   check_system();
   check_children();
+  check_children_with_files();
   puts("every shim was called");
   return 0;
 }

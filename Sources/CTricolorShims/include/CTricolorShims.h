@@ -167,14 +167,17 @@ int tricolor_current_node(void);
 // Where tricolor_spawn_in_group failed.
 enum { TRICOLOR_SPAWN_FORK = 0, TRICOLOR_SPAWN_JOIN = 1, TRICOLOR_SPAWN_EXEC = 2 };
 // Starts a program in a child that joins the control group whose cgroup.procs is given, before it becomes the program. The
-// child dies with the calling thread. SIGINT, SIGTERM and SIGHUP that somebody sends to this process (not the terminal, which
-// sends them to the child too) are passed on until tricolor_await_child. One child at a time. A null environment is the
-// caller's. The child's process id, or -errno with *stage set.
+// child dies with the calling thread. A null environment is the caller's. Null files are the caller's too, and then SIGINT,
+// SIGTERM and SIGHUP that somebody sends to this process (not the terminal, which sends them to the child too) are passed on
+// until tricolor_await_child, for one child at a time. Otherwise the three descriptors, each above 2, become the child's
+// standard files, nothing is passed on, and there may be many. The child's process id, or -errno with *stage set.
 int tricolor_spawn_in_group(
     const char *_Nonnull procs_path, const char *_Nonnull executable, char *_Nullable const *_Nonnull arguments,
-    char *_Nullable const *_Nullable environment, int *_Nonnull stage);
-// Waits for that child. Its exit code or the signal that ended it; the other one is -1. 0, or errno.
+    char *_Nullable const *_Nullable environment, const int *_Nullable files, int *_Nonnull stage);
+// Waits for the child with the caller's files. Its exit code or the signal that ended it; the other one is -1. 0, or errno.
 int tricolor_await_child(int child, int *_Nonnull exit_code, int *_Nonnull signal_number);
+// Looks whether a child with its own files has ended: 1 with how, as above, 0 when it runs, -errno.
+int tricolor_poll_child(int child, int *_Nonnull exit_code, int *_Nonnull signal_number);
 
 #ifdef __cplusplus
 }
