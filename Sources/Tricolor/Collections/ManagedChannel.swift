@@ -254,11 +254,18 @@ public final class ManagedChannel<Message: ManagedHandle>: Sendable {
     return mutator.blocking { waiter.unsafelyUnwrapped.wait() }
   }
 
-  /// Waits without a thread: a task's claim.
+  /// A task's claim. Most find what they want, and then neither a waiter nor a continuation is made.
   private func claim(_ side: Side) async -> Waiter.Outcome {
+    if Task.isCancelled { return .cancelled }
+    if let now = lock.withLock({ claim(side) }) { return now }
+    return await wait(for: side)
+  }
+
+  /// Waits without a thread.
+  private func wait(for side: Side) async -> Waiter.Outcome {
     let waiter = Waiter()
     return await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
+      await withUnsafeContinuation { continuation in
         let now: Waiter.Outcome? = lock.withLock {
           if waiter.isCancelled { return .cancelled }
           if let now = claim(side) { return now }

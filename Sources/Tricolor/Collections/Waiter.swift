@@ -14,7 +14,7 @@ final class Waiter: @unchecked Sendable {
   }
 
   /// What a task goes on with, nil for a thread. Guarded by the channel's lock until the waiter is in a queue.
-  var continuation: CheckedContinuation<Outcome, Never>?
+  var continuation: UnsafeContinuation<Outcome, Never>?
   /// Whether the task was cancelled. Guarded by the channel's lock.
   var isCancelled = false
   fileprivate var next: Waiter?
