@@ -97,6 +97,7 @@ lint:
 build: set-up
 	@echo "==> release build"
 	$(SWIFT) build -c release --product tricolor $(STATIC)
+	$(SWIFT) build -c release --product tricolor-scenario $(STATIC)
 
 set-up:
 	@sh Scripts/set-up.sh

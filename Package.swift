@@ -11,10 +11,12 @@ let package = Package(
     // What the tests of the C library link; `make install` makes libtricolor from the same objects (Scripts/c-library.sh).
     .library(name: "TricolorC", type: .dynamic, targets: ["TricolorC"]),
     .executable(name: "tricolor", targets: ["TricolorCommand"]),
+    .executable(name: "tricolor-scenario", targets: ["tricolor-scenario"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     .target(name: "CTricolorShims", cSettings: [.define("_GNU_SOURCE")]),
@@ -54,11 +56,26 @@ let package = Package(
       dependencies: [
         "Tricolor", "TricolorPlatform", "Harness", .product(name: "Histogram", package: "hdrhistogram-swift"),
       ], path: "Workloads/RegionScheduler"),
+    .target(
+      name: "Tasks",
+      dependencies: [
+        "Tricolor", "TricolorPlatform", "Harness", .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ],
+      path: "Workloads/Tasks"),
+    .target(
+      name: "Scenario",
+      dependencies: ["TricolorPlatform", "TricolorPacing", "TricolorTelemetry", "Harness", "Yams"],
+      path: "Workloads/Scenario"),
+    .executableTarget(
+      name: "tricolor-scenario",
+      dependencies: [
+        "TricolorPlatform", "Harness", "Scenario", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     .executableTarget(
       name: "TricolorCommand",
       dependencies: [
         "Tricolor", "TricolorPlatform", "TricolorPacing", "TricolorTelemetry", "Harness", "EtcdStore", "Classic",
-        "Planner", "Registry", "Controller", "RegionScheduler",
+        "Planner", "Registry", "Controller", "RegionScheduler", "Tasks",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/tricolor"),
@@ -105,10 +122,17 @@ let package = Package(
     .testTarget(name: "PlannerTests", dependencies: ["Planner", "Harness", "Tricolor"]),
     .testTarget(name: "RegistryTests", dependencies: ["Registry", "Harness", "Tricolor"]),
     .testTarget(name: "ControllerTests", dependencies: ["Controller", "Harness", "Tricolor"]),
+    .testTarget(name: "TasksTests", dependencies: ["Tasks", "Harness", "Tricolor"]),
     .testTarget(
       name: "RegionSchedulerTests", dependencies: ["RegionScheduler", "Harness", "Tricolor", "TricolorPlatform"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["Harness", "TricolorPlatform", "TricolorTelemetry", "TricolorCommand"],
+      name: "ScenarioTests",
+      dependencies: ["Scenario", "Harness", "TricolorPlatform", "TricolorCommand", "tricolor-scenario"]),
+    .testTarget(
+      name: "CommandTests",
+      dependencies: [
+        "Harness", "TricolorPlatform", "TricolorPacing", "TricolorTelemetry", "TricolorCommand", "tricolor-scenario",
+      ],
       resources: [.copy("Fixtures")]),
     .executableTarget(
       name: "tricolor-limit-programs", dependencies: ["Tricolor", "TricolorPlatform"], path: "Tests/LimitPrograms"),

@@ -47,6 +47,16 @@ struct RunCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
+    help: ArgumentHelp("Operations a second of all threads, or off, for some workloads.", valueName: "N"))
+  var rate: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Play a scenario instead: pods in control groups, and what happens to them.", valueName: "FILE"))
+  var scenario: String?
+
+  @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Write one JSON object to a file (- is standard output).", valueName: "FILE"))
   var json: String?
 
@@ -60,6 +70,12 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Show no progress.")
   var quiet = false
 
+  @Flag(help: "Check what was typed, and run nothing.")
+  var check = false
+
+  @Flag(help: .hidden)
+  var obeyOrders = false
+
   @Flag(name: [.long, .short], help: "Show help; with a workload, also its own options.")
   var help = false
 
@@ -68,10 +84,12 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     if help { return try showHelp() }
+    if let scenario { return try play(scenario) }
     guard let name = workload else { throw UsageError("run needs a workload; tricolor workloads lists them") }
     let workload = try WorkloadTable.find(name)
     let groupLimit = try cgroup.map(parseGroupLimit)
     let request = try makeRequest(workload, groupLimit: groupLimit)
+    if check { return }
     if let groupLimit { return try runConstrained(request, limitBytes: groupLimit) }
     try runHere(request)
   }
@@ -85,6 +103,8 @@ struct RunCommand: ParsableCommand {
     texts.seed = seed
     texts.duration = duration
     texts.operations = operations
+    texts.rate = rate
+    texts.obeysOrders = obeyOrders
     texts.own = own
     texts.isQuiet = quiet
     texts.records = report != nil || trace != nil
@@ -96,6 +116,25 @@ struct RunCommand: ParsableCommand {
 
   private func parseGroupLimit(_ text: String) throws(SettingsError) -> Int64 {
     try ByteSize.parse(text, name: "--cgroup", minimum: Int64(ConstrainedRun.smallestLimit))
+  }
+
+  /// Becomes the program that plays scenarios.
+  private func play(_ file: String) throws {
+    let others: [(String, Bool)] = [
+      ("a workload", workload != nil), ("--memory-limit", memoryLimit != nil), ("--gogc", gogc != nil),
+      ("--cgroup", cgroup != nil), ("--threads", threads != nil), ("--seed", seed != nil), ("--rate", rate != nil),
+      ("--duration", duration != nil), ("--operations", operations != nil), ("--report", report != nil),
+      ("--trace", trace != nil),
+    ]
+    if let other = others.first(where: \.1) ?? own.first.map({ ($0, true) }) {
+      throw UsageError(
+        "\(other.0) is not allowed with --scenario, which says what runs; use --json, --quiet and --check")
+    }
+    var arguments = [file]
+    if let json { arguments += ["--json", json] }
+    if quiet { arguments.append("--quiet") }
+    if check { arguments.append("--check") }
+    try ScenarioProgram.become(arguments)
   }
 
   private func runHere(_ request: RunRequest) throws {

@@ -7,12 +7,14 @@ import Harness
 import Planner
 import RegionScheduler
 import Registry
+import Tasks
 
 /// The workloads by name.
 enum WorkloadTable {
   static let all: [any Workload.Type] =
     [
       EtcdStoreWorkload.self, RegionWorkload.self, ControllerWorkload.self, PlannerWorkload.self, RegistryWorkload.self,
+      TasksWorkload.self,
     ] + ClassicWorkloads.all
 
   /// The workload called `name`.

@@ -34,6 +34,7 @@ struct CommandTests {
     ["write-heavy", "--nodes", "100000000"], ["write-heavy", "--nodes", "1000", "--writes", "100000000000"],
     ["planner", "--rows", "2000", "--expressions", "100000"], ["planner", "--rounds", "1000000", "--rows", "10"],
     ["registry", "--users", "10000000"], ["registry", "--users", "1000", "--cell-operations", "100000000000"],
+    ["tasks", "--round-trips", "100000000"], ["tasks", "--tasks", "200", "--duration", "9000s"],
     ["controller", "--nodes", "100000", "--pods", "3000000"],
     ["controller", "--nodes", "100", "--pods", "1000", "--minutes", "1000000"],
     ["regions", "--regions", "10000000"], ["regions", "--regions", "1000", "--seconds", "1000000"],
@@ -42,7 +43,7 @@ struct CommandTests {
   /// The most threads, up to `wanted`, that a workload can use; at least a pair where they work in pairs.
   private static func threads(_ workload: String, upTo wanted: Int) -> String {
     switch workload {
-    case "graph", "latency": "1"
+    case "graph", "latency", "tasks": "1"
     case "cross-thread": "\(max(2, wanted))"
     default: "\(wanted)"
     }
@@ -139,6 +140,7 @@ struct CommandTests {
         "--relations", "3",
       ],
       ["registry", "--users", "64", "--cell-operations", "30", "--barrier-operations", "50"],
+      ["tasks", "--tasks", "20", "--capacity", "4", "--messages", "200", "--round-trips", "20", "--leaves", "20"],
       ["controller", "--sites", "2", "--nodes", "4", "--pods", "8", "--burst-pods", "2", "--operations", "200"],
       ["regions", "--regions", "8", "--stores", "12", "--operations", "60"],
     ])
@@ -186,6 +188,14 @@ struct CommandTests {
     for option in ["--cgroup", "--nodes N", "--shape random|sequential", "default: 4000000"] {
       #expect(graph.output.contains(option), "no \(option)")
     }
+  }
+
+  @Test("--check runs nothing, and says what a run would")
+  func checkRunsNothing() throws {
+    let right = try Command.run(["run", "binary-trees", "--depth", "30", "--check"])
+    #expect(right.exitCode == 0 && right.output.isEmpty && right.errors.isEmpty)
+    let wrong = try Command.run(["run", "binary-trees", "--depth", "31", "--check"])
+    #expect(wrong.exitCode == 64 && wrong.errors.contains("31"))
   }
 
   @Test("progress goes to standard error and --quiet silences it")

@@ -2,6 +2,7 @@
 
 import Testing
 import Tricolor
+import TricolorPacing
 import TricolorTelemetry
 
 @testable import Harness
@@ -12,6 +13,42 @@ struct HarnessTests {
   private static let keep = WorkloadOption<Bool>.flag("keep", help: "keep")
   private static let buffer = WorkloadOption<Int>.size("buffer", default: 4096, help: "buffer")
   private static let table: [any AnyWorkloadOption] = [nodes, keep, buffer]
+
+  private func context(rate: Int?) throws -> RunContext {
+    RunContext(heap: try Heap(), threads: 2, seed: 1, extent: .natural, kinds: [], rate: rate)
+  }
+
+  @Test("a thread waits for as long as it is ahead of its part of the rate, in pieces, and not when it is behind")
+  func throttleWaits() throws {
+    var throttle = Throttle(try context(rate: 2_000), parts: 2, from: 5)
+    #expect(throttle.nanosecondsAhead(at: 5) == nil)
+    throttle.count(10)
+    #expect(throttle.nanosecondsAhead(at: 4_000_005) == 6_000_000)
+    #expect(throttle.nanosecondsAhead(at: 10_000_005) == nil)
+    throttle.count(1_000)
+    #expect(throttle.nanosecondsAhead(at: 10_000_005) == Throttle.longestWait)
+  }
+
+  @Test("an order changes the rate, for what comes after it; growth and limit of the heap too")
+  func ordersAreObeyed() throws {
+    let context = try context(rate: nil)
+    var throttle = Throttle(context, parts: 1, from: 0)
+    throttle.count(1_000_000)
+    #expect(throttle.nanosecondsAhead(at: 10) == nil)
+    try RunOrder("rate", "100", at: "test").apply(to: context)
+    #expect(throttle.nanosecondsAhead(at: 20) == nil, "what was done before the rate is not held against it")
+    throttle.count(1)
+    #expect(throttle.nanosecondsAhead(at: 20) == 10_000_000)
+    try RunOrder("rate", "off", at: "test").apply(to: context)
+    #expect(throttle.nanosecondsAhead(at: 30) == nil && context.operationsPerSecond == nil)
+    try RunOrder(line: "memory-limit 123MiB").apply(to: context)
+    #expect(context.heap.configuration.memoryLimit == .bytes(123 << 20))
+    try RunOrder("gogc", "off", at: "test").apply(to: context)
+    #expect(context.heap.configuration.gcPercent == nil)
+    for (name, value) in [("rate", "0"), ("rate", "x"), ("memory-limit", "12XB"), ("gogc", "-1"), ("speed", "1")] {
+      #expect(throws: SettingsError.self, "\(name) \(value)") { try RunOrder(name, value, at: "test") }
+    }
+  }
 
   @Test("own options are read in both spellings, and default where not given")
   func ownOptionsAreRead() throws {

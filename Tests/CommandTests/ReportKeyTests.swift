@@ -21,6 +21,7 @@ struct ReportKeyTests {
       "--relations", "4",
     ],
     ["registry", "--users", "200", "--cell-operations", "500", "--barrier-operations", "1000"],
+    ["tasks", "--tasks", "100", "--messages", "1000", "--round-trips", "100", "--leaves", "50"],
     ["controller", "--sites", "2", "--nodes", "20", "--pods", "50", "--minutes", "1"],
     ["regions", "--regions", "100", "--seconds", "1"],
   ]

@@ -34,7 +34,6 @@ struct SoakOptions: Sendable {
   fileprivate var relayedStore: EtcdStoreOptions {
     var store = self.store
     store.relays = true
-    store.mostOperationsPerSecond = rate
     store.roundNanoseconds = min(store.roundNanoseconds, nanoseconds / 30)
     return store
   }
@@ -56,7 +55,7 @@ final class Soak: Sendable {
     self.options = options
     context = RunContext(
       heap: heap, threads: options.threads, seed: options.seed, extent: .nanoseconds(options.nanoseconds),
-      kinds: EtcdStoreWorkload.kinds)
+      kinds: EtcdStoreWorkload.kinds, rate: options.rate)
     controller = Controller(context, options)
     visitors = Visitors(heap, seed: ~options.seed)
   }

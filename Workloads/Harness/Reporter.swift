@@ -1,4 +1,5 @@
-// The thread beside the clients: ends the run when its time is up, samples memory for the pictures, and shows progress.
+// The thread beside the clients: ends the run when its time is up, samples memory for the pictures, shows progress, and does what the run is
+// told on standard input.
 //
 // On a terminal one line is redrawn several times a second; elsewhere (a log, a file) a line every five seconds. Everything goes
 // to standard error, so that standard output holds the report alone.
@@ -24,8 +25,12 @@ final class Reporter: Sendable {
   private let wake = FutexEvent()
   private let keepsSamples: Bool
   private let resident: ResidentSetReader
+  private let obeysOrders: Bool
 
-  init(context: RunContext, title: String, showsProgress: Bool, keepsSamples: Bool) throws(PlatformError) {
+  init(
+    context: RunContext, title: String, showsProgress: Bool, keepsSamples: Bool, obeysOrders: Bool
+  ) throws(PlatformError) {
+    self.obeysOrders = obeysOrders
     resident = try ResidentSetReader()
     self.context = context
     self.title = title
@@ -51,9 +56,11 @@ final class Reporter: Sendable {
   private func run() {
     var ticks = 0
     var last = (time: began, operations: 0)
+    var orders = obeysOrders ? OrderReader() : nil
     while !isStopping.load(ordering: .relaxed) {
       let seen = wake.current()
       endTimeIfDue()
+      orders?.obey(context)
       context.noteResident(resident.residentBytes())
       report(ticks, &last)
       ticks += 1

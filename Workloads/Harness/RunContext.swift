@@ -17,9 +17,13 @@ public final class RunContext: Sendable {
   public let extent: Extent
   let kinds: [String]
   let signals = RunSignals()
+  /// Operations a second that the run is held to, 0 for as many as can be.
+  private let rate: Atomic<Int>
   let state: Mutex<RunState>
 
-  public init(heap: Heap, threads: Int, seed: UInt64, extent: Extent, kinds: [String]) {
+  /// - Parameter rate: operations a second of all clients together, for workloads that hold to one; nil for as many as can be.
+  public init(heap: Heap, threads: Int, seed: UInt64, extent: Extent, kinds: [String], rate: Int? = nil) {
+    self.rate = Atomic(rate ?? 0)
     self.heap = heap
     self.threads = threads
     self.seed = seed
@@ -48,6 +52,17 @@ public final class RunContext: Sendable {
   /// When --duration began to count.
   var durationBegan: UInt64 { state.withLock { $0.durationBegan } }
 
+  // MARK: Load
+
+  /// Operations a second that all clients together do at most, nil for as many as they can; see `Throttle`. It can change at any time.
+  public var operationsPerSecond: Int? {
+    let rate = self.rate.load(ordering: .relaxed)
+    return rate == 0 ? nil : rate
+  }
+
+  /// Changes the rate.
+  func setRate(_ rate: Int?) { self.rate.store(rate ?? 0, ordering: .relaxed) }
+
   // MARK: Phases
 
   /// The work enters another phase, for the progress display and the phase table.
@@ -75,6 +90,9 @@ public final class RunContext: Sendable {
   }
 
   // MARK: Clients
+
+  /// Adds latencies that a workload without clients recorded, a histogram for each kind, to the run's and those of the phase that runs.
+  public func add(_ latencies: [Histogram<UInt64>]) { state.withLock { $0.merge(latencies) } }
 
   /// Counts operations of a workload that runs without clients.
   public func add(_ operations: Int) { state.withLock { $0.directOperations += operations } }

@@ -16,6 +16,10 @@ public struct RunRequest: Sendable {
   public let seed: UInt64
   /// When to stop.
   public let extent: Extent
+  /// Operations a second at most, nil for as many as can be.
+  public let rate: Int?
+  /// Whether orders are read from standard input.
+  public let obeysOrders: Bool
   /// The environment's settings, with those of the command line in their place.
   public let settings: Settings
   /// Whether progress goes to standard error.
@@ -37,6 +41,10 @@ public struct RunRequest: Sendable {
     public var duration: String?
     /// --operations.
     public var operations: Int?
+    /// --rate.
+    public var rate: String?
+    /// Whether standard input brings orders.
+    public var obeysOrders = false
     /// What the command does not know: the workload's own.
     public var own: [String] = []
     /// --quiet.
@@ -65,6 +73,12 @@ public struct RunRequest: Sendable {
     threads = try RunRequest.threads(texts.threads, workload)
     seed = texts.seed ?? RunRequest.defaultSeed
     extent = try RunRequest.extent(texts) ?? workload.defaultExtent
+    rate = try texts.rate.flatMap { try RunRequest.rate($0, name: "--rate") }
+    if texts.rate != nil && !workload.takesRate {
+      throw UsageError(
+        "--rate is not allowed with \(workload.name), which goes as fast as it can; etcd and tasks hold to a rate")
+    }
+    obeysOrders = texts.obeysOrders
     showsProgress = !texts.isQuiet
     records = texts.records
     var settings = settings
@@ -88,6 +102,17 @@ public struct RunRequest: Sendable {
     }
     return asked
   }
+
+  /// Operations a second as typed, nil for off.
+  static func rate(_ text: String, name: String) throws(SettingsError) -> Int? {
+    if text == "off" { return nil }
+    guard let rate = Int(text), (1...mostRate).contains(rate) else {
+      throw SettingsError(name: name, value: text, allowed: "off or operations a second, 1 to \(mostRate)")
+    }
+    return rate
+  }
+
+  private static let mostRate = 1_000_000_000
 
   private static func extent(_ texts: Texts) throws -> Extent? {
     if let operations = texts.operations {

@@ -32,10 +32,10 @@ public enum Runner {
     let cycles = request.records ? CycleCollector(heap) : nil
     let context = RunContext(
       heap: heap, threads: request.threads, seed: request.seed, extent: request.extent,
-      kinds: request.workload.kinds)
+      kinds: request.workload.kinds, rate: request.rate)
     let reporter = try Reporter(
       context: context, title: request.workload.name, showsProgress: request.showsProgress,
-      keepsSamples: request.records)
+      keepsSamples: request.records, obeysOrders: request.obeysOrders)
     let result = try reporter.watch {
       let result = try workload.run(context)
       context.endMeasuring()

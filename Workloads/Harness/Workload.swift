@@ -28,6 +28,8 @@ public protocol Workload: Sendable {
   static var mostThreads: Int { get }
   /// How many client threads work together; `--threads` is a multiple of it, and one group by default where it is above 1.
   static var threadGroup: Int { get }
+  /// Whether its clients hold to the run's rate, by a `Throttle`; `--rate` is a usage error where they do not.
+  static var takesRate: Bool { get }
   /// When to stop when neither --duration nor --operations is given.
   static var defaultExtent: Extent { get }
 
@@ -52,6 +54,7 @@ extension Workload {
   public static var kinds: [String] { ["operation"] }
   public static var mostThreads: Int { 1024 }
   public static var threadGroup: Int { 1 }
+  public static var takesRate: Bool { false }
   public static var defaultExtent: Extent { .natural }
   public var simulatedNodes: Int? { nil }
 }

@@ -41,8 +41,6 @@ public struct EtcdStoreOptions: Sendable {
   /// Whether a client thread works for one turn of its clients only and a new thread takes over, as where each request
   /// has a thread of its own.
   public var relays = false
-  /// Operations a second that all client threads together do at most; nil for as many as they can.
-  public var mostOperationsPerSecond: Int? = nil
 
   public init() {}
 }

@@ -12,6 +12,7 @@ public struct EtcdStoreWorkload: Workload {
   public static var options: [any AnyWorkloadOption] { EtcdStoreOptions.table }
   public static var kinds: [String] { WorkKind.allCases.filter { $0 != .watchDelivery }.map(\.name) }
   public static let mostThreads = Partition.count
+  public static let takesRate = true
   public static let defaultExtent = Extent.nanoseconds(30_000_000_000)
 
   let settings: EtcdStoreOptions

@@ -169,9 +169,7 @@ final class WorkDriver: Sendable {
   ) throws {
     let own = partitions(of: client)
     var left = own.map { extent.operations(of: $0.id) }
-    var throttle = options.mostOperationsPerSecond.map {
-      Throttle(operationsPerSecond: Double($0) / Double(context.threads), from: WorkDriver.now())
-    }
+    var throttle = Throttle(context, parts: context.threads)
     func takeTurns(_ m: Mutator) throws {
       for (place, partition) in own.enumerated() where left[place] > 0 {
         let lists = partition.list.finishedLists
@@ -182,17 +180,18 @@ final class WorkDriver: Sendable {
           if let kind = try operation(phase, partition, m) { note(kind, since: began, client, table) }
           try compactIfDue(partition, client, table, m)
           left[place] -= 1
-          throttle?.count(1)
+          throttle.count(1)
           if left[place] == 0 { break }
           if phase == .listStorm ? partition.list.finishedLists > lists : done == 16 { break }
+        }
+        while let wait = throttle.nanosecondsAhead(at: WorkDriver.now()), !isOver, !extent.isOver(at: WorkDriver.now())
+        {
+          m.blocking { _ = usleep(UInt32(wait / 1000)) }
         }
       }
     }
     while left.contains(where: { $0 > 0 }) && !isOver && !extent.isOver(at: WorkDriver.now()) {
       if options.relays { try onNewThread(m, takeTurns) } else { try takeTurns(m) }
-      if let wait = throttle?.nanosecondsAhead(at: WorkDriver.now()) {
-        m.blocking { _ = usleep(UInt32(wait / 1000)) }
-      }
     }
   }
 
