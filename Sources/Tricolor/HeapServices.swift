@@ -208,15 +208,19 @@ extension HeapCore {
     result.elapsedNanoseconds = Clock.monotonic() - counters.pointee.startTime
     result.processCPUNanoseconds = Clock.processCPU()
     result.holdCPUNanoseconds = counters.pointee.statistics.holdCPU.totalNanoseconds
-    result.holdCounts = counters.pointee.statistics.holds.bucketCounts()
-    result.timeToSafepointCounts = counters.pointee.statistics.timeToSafepoint.bucketCounts()
+    result.holdCounts = counters.pointee.statistics.holds.read()
+    result.stallCounts = counters.pointee.statistics.stalls.read()
+    result.timeToSafepointCounts = counters.pointee.statistics.timeToSafepoint.read()
     result.limiterLastCycle = counters.pointee.pacing.limiterLastOn.load(ordering: .relaxed)
     result.queuedCleanups = counters.pointee.cleanups.queued.load(ordering: .relaxed)
     result.executedCleanups = counters.pointee.cleanups.taken.load(ordering: .relaxed)
-    result.holds = counters.pointee.statistics.holds.distribution()
+    result.holds = result.holdCounts.distribution(
+      longest: counters.pointee.statistics.holds.longestNanoseconds)
     result.holdCPU = counters.pointee.statistics.holdCPU.distribution()
-    result.stalls = counters.pointee.statistics.stalls.distribution()
-    result.timeToSafepoint = counters.pointee.statistics.timeToSafepoint.distribution()
+    result.stalls = result.stallCounts.distribution(
+      longest: counters.pointee.statistics.stalls.longestNanoseconds)
+    result.timeToSafepoint = result.timeToSafepointCounts.distribution(
+      longest: counters.pointee.statistics.timeToSafepoint.longestNanoseconds)
     result.markNanoseconds = counters.pointee.statistics.markNanoseconds.load(ordering: .relaxed)
     result.slowSafepointThread = counters.pointee.statistics.slowThread.load(ordering: .relaxed)
     result.slowSafepoints = counters.pointee.statistics.slowSafepoints.load(ordering: .relaxed)

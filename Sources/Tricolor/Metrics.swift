@@ -122,8 +122,8 @@ extension HeapStatistics {
     .histogram(MetricHistogram(counts: counts.map { UInt64(max(0, $0)) }, bounds: SizeCounts.bounds))
   }
 
-  private static func histogram(_ counts: [Int]) -> MetricHistogram {
-    let upper = counts.indices.map { Double(DurationHistogram.upperBound($0) + 1) / 1e9 }
-    return MetricHistogram(counts: counts.map { UInt64($0) }, bounds: [0] + upper.dropLast() + [.infinity])
+  private static func histogram(_ durations: DurationCounts) -> MetricHistogram {
+    let upper = durations.counts.indices.map { Double(DurationCounts.upperBound(of: $0) + 1) / 1e9 }
+    return MetricHistogram(counts: durations.counts.map { UInt64($0) }, bounds: [0] + upper.dropLast() + [.infinity])
   }
 }

@@ -8,20 +8,19 @@ import TricolorPlatform
 
 /// A histogram of durations in nanoseconds, in raw memory, recorded by any thread.
 struct DurationHistogram: ~Copyable {
-  private static let buckets = 640
   private let counts: UnsafeMutablePointer<Atomic<Int>>
   private let largest = Atomic<UInt64>(0)
   private let sum = Atomic<UInt64>(0)
 
   init() {
-    counts = .allocate(capacity: DurationHistogram.buckets)
-    for i in 0..<DurationHistogram.buckets { (counts + i).initialize(to: Atomic(0)) }
+    counts = .allocate(capacity: DurationCounts.bucketCount)
+    for i in 0..<DurationCounts.bucketCount { (counts + i).initialize(to: Atomic(0)) }
   }
 
   deinit { counts.deallocate() }
 
   func record(_ nanoseconds: UInt64) {
-    counts[DurationHistogram.bucket(nanoseconds)].wrappingAdd(1, ordering: .relaxed)
+    counts[DurationCounts.bucket(of: nanoseconds)].wrappingAdd(1, ordering: .relaxed)
     sum.wrappingAdd(nanoseconds, ordering: .relaxed)
     var seen = largest.load(ordering: .relaxed)
     while nanoseconds > seen {
@@ -31,39 +30,74 @@ struct DurationHistogram: ~Copyable {
     }
   }
 
-  static func bucket(_ value: UInt64) -> Int {
-    if value < 16 { return Int(value) }
-    let log = 63 - value.leadingZeroBitCount
-    return min(buckets - 1, (log - 3) * 16 + Int(value >> UInt64(log - 4)) - 16)
+  /// All durations recorded, together.
+  var totalNanoseconds: UInt64 { sum.load(ordering: .relaxed) }
+
+  /// The longest recorded.
+  var longestNanoseconds: UInt64 { largest.load(ordering: .relaxed) }
+
+  /// How many fell into each bucket.
+  func read() -> DurationCounts {
+    DurationCounts(totalNanoseconds: totalNanoseconds) { counts[$0].load(ordering: .relaxed) }
   }
 
-  /// The largest value that falls into `bucket`.
-  static func upperBound(_ bucket: Int) -> UInt64 {
+  func distribution() -> DurationDistribution { read().distribution(longest: longestNanoseconds) }
+}
+
+/// How many durations fell into each of 640 buckets, 16 a doubling from 1 ns to 2^40 ns: two readings of the same counters tell how the
+/// durations between them were distributed.
+public struct DurationCounts: Sendable, Equatable {
+  /// How many buckets there are.
+  public static let bucketCount = 640
+  /// No durations.
+  public static let none = DurationCounts(totalNanoseconds: 0) { _ in 0 }
+
+  /// By bucket, the shortest durations first.
+  public private(set) var counts: [Int]
+  /// All durations together.
+  public private(set) var totalNanoseconds: UInt64
+
+  /// What `count` answers for each bucket.
+  public init(totalNanoseconds: UInt64, _ count: (Int) -> Int) {
+    counts = (0..<DurationCounts.bucketCount).map(count)
+    self.totalNanoseconds = totalNanoseconds
+  }
+
+  /// The bucket that a duration falls into.
+  public static func bucket(of nanoseconds: UInt64) -> Int {
+    if nanoseconds < 16 { return Int(nanoseconds) }
+    let log = 63 - nanoseconds.leadingZeroBitCount
+    return min(bucketCount - 1, (log - 3) * 16 + Int(nanoseconds >> UInt64(log - 4)) - 16)
+  }
+
+  /// The longest duration that falls into `bucket`, in nanoseconds.
+  public static func upperBound(of bucket: Int) -> UInt64 {
     if bucket < 32 { return UInt64(bucket) }
     let log = bucket / 16 + 3
     return (UInt64(bucket % 16 + 17) << UInt64(log - 4)) - 1
   }
 
-  /// All durations recorded, together.
-  var totalNanoseconds: UInt64 { sum.load(ordering: .relaxed) }
+  /// The durations that came after an earlier reading of the same counters.
+  public func since(_ earlier: DurationCounts) -> DurationCounts {
+    DurationCounts(totalNanoseconds: totalNanoseconds &- earlier.totalNanoseconds) { counts[$0] - earlier.counts[$0] }
+  }
 
-  /// How many fell into each bucket.
-  func bucketCounts() -> [Int] { (0..<DurationHistogram.buckets).map { counts[$0].load(ordering: .relaxed) } }
-
-  func distribution() -> DurationDistribution {
-    let copy = bucketCounts()
-    let total = copy.reduce(0, +)
-    let maximum = largest.load(ordering: .relaxed)
+  /// Their quantiles, at most 6 % too large.
+  ///
+  /// - Parameter longest: the longest of them in nanoseconds, where it is known; otherwise the end of its bucket stands for it.
+  public func distribution(longest: UInt64? = nil) -> DurationDistribution {
+    let total = counts.reduce(0, +)
+    guard total > 0, let last = counts.lastIndex(where: { $0 > 0 }) else { return DurationDistribution() }
+    let maximum = longest ?? DurationCounts.upperBound(of: last)
     func quantile(_ fraction: Double) -> UInt64 {
-      let rank = Int((Double(total) * fraction).rounded(.up))
+      let rank = max(1, Int((Double(total) * fraction).rounded(.up)))
       var passed = 0
-      for i in 0..<DurationHistogram.buckets {
-        passed += copy[i]
-        if passed >= max(1, rank) { return min(maximum, DurationHistogram.upperBound(i)) }
+      for (bucket, count) in counts.enumerated() {
+        passed += count
+        if passed >= rank { return min(maximum, DurationCounts.upperBound(of: bucket)) }
       }
       return maximum
     }
-    if total == 0 { return DurationDistribution() }
     return DurationDistribution(
       count: total, p50: quantile(0.5), p99: quantile(0.99), p999: quantile(0.999), max: maximum)
   }
@@ -160,9 +194,10 @@ public struct HeapStatistics: Sendable {
   public var stalls = DurationDistribution()
   /// From the posting of a handshake to a running mutator's answer.
   public var timeToSafepoint = DurationDistribution()
-  /// The buckets of `holds` and `timeToSafepoint`, for `metrics`.
-  var holdCounts: [Int] = []
-  var timeToSafepointCounts: [Int] = []
+  /// The counters behind `holds`, `stalls` and `timeToSafepoint`.
+  public var holdCounts = DurationCounts.none
+  public var stallCounts = DurationCounts.none
+  public var timeToSafepointCounts = DurationCounts.none
   /// Bytes marked by the last cycle plus handed out since.
   public var liveBytes = 0
   /// Bytes that the last cycle found alive.

@@ -41,6 +41,16 @@ public struct ResidentSetReader: ~Copyable, Sendable {
     return bytes
   }
 
+  /// Bytes of `residentBytes` in pages of mapped files and of shared memory; 0 where a read fails.
+  public func mappedBytes() -> Int {
+    let pages = file.read { text -> Int? in
+      var index = 0
+      for _ in 0..<2 where TextScan.number(text, at: &index) == nil { return nil }
+      return TextScan.number(text, at: &index).map(Int.init)
+    }
+    return (pages ?? 0) &* pageSize
+  }
+
   /// How many readings failed since the reader was made.
   public var failedReads: Int { failures.load(ordering: .relaxed) }
 
