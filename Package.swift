@@ -28,7 +28,9 @@ let package = Package(
     .target(
       name: "TricolorC", dependencies: ["Tricolor", "TricolorPacing", "TricolorPlatform", "TricolorInterface"],
       exclude: ["include"]),
-    .target(name: "TricolorTelemetry", dependencies: ["Tricolor"]),
+    .target(
+      name: "TricolorTelemetry", dependencies: ["Tricolor"],
+      resources: [.embedInCode("Page/timeline.css"), .embedInCode("Page/timeline.js"), .embedInCode("Page/live.js")]),
     .target(
       name: "Harness",
       dependencies: [
@@ -93,6 +95,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks/Micro"),
+    .testTarget(name: "TelemetryTests", dependencies: ["TricolorTelemetry", "Tricolor"]),
     .testTarget(name: "SoakTests", dependencies: ["tricolor-soak", "Harness"]),
     .testTarget(name: "TricolorPacingTests", dependencies: ["TricolorPacing"], resources: [.copy("Fixtures")]),
     .target(name: "FixtureTrees", path: "Tests/FixtureTrees"),
