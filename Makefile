@@ -6,6 +6,7 @@
 # make bench-store  the etcd-like store and its twin in Go under memory limits; hours, goes on where it was ended (BENCH_OPTIONS=)
 # make install  the C library (libtricolor.so, libtricolor.a, tricolor.h, tricolor.pc) into PREFIX=/usr/local
 # make test-numa  what needs several NUMA nodes or version 2 of control groups, in virtual machines that have them (qemu)
+# make test-dashboard  the dashboard in a real browser (chromium), with pictures to look at
 # make sanitize  the tests under AddressSanitizer and ThreadSanitizer, the C under UBSan and valgrind (half an hour)
 # make docs   the library's documentation, in .build/docs; fails when a public symbol has none
 # make examples  the packages in Examples/, as their users would build and run them
@@ -28,7 +29,7 @@ PREFIX ?= /usr/local
 run: DURATION ?= 15s
 soak: DURATION ?= 1h
 
-.PHONY: run test test-numa install soak bench bench-quick bench-store sanitize docs examples format lint set-up build
+.PHONY: run test test-numa test-dashboard install soak bench bench-quick bench-store sanitize docs examples format lint set-up build
 
 run: build
 	@if $(TRICOLOR) topology --json - | grep -q '"canMakeCgroup" *: *true'; then \
@@ -57,6 +58,11 @@ test-numa: set-up
 	$(SWIFT) build -c release --build-tests -Xswiftc -enable-testing --scratch-path .build-release-tests
 	@echo "==> the tests in virtual machines"
 	python3 Tests/VirtualMachine/suite.py .build-release-tests/release || [ $$? -eq 77 ]
+
+# 77 is no failure: the machine has no Chromium, and that was said.
+test-dashboard: build
+	@echo "==> the dashboard in headless Chromium"
+	python3 Tests/Dashboard/browser.py $(TRICOLOR) || [ $$? -eq 77 ]
 
 soak: set-up
 	@echo "==> release build of the soak, then $(DURATION) of it"

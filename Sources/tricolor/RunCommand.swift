@@ -67,6 +67,13 @@ struct RunCommand: ParsableCommand {
     parsing: .unconditional, help: ArgumentHelp("Write the cycles as a trace for ui.perfetto.dev.", valueName: "FILE"))
   var trace: String?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Serve a page of the run and /metrics while it goes on: a port (0: a free one), or HOST:PORT.", valueName: "PORT")
+  )
+  var dashboard: String?
+
   @Flag(help: "Show no progress.")
   var quiet = false
 
@@ -107,6 +114,7 @@ struct RunCommand: ParsableCommand {
     texts.obeysOrders = obeyOrders
     texts.own = own
     texts.isQuiet = quiet
+    texts.dashboard = dashboard
     texts.records = report != nil || trace != nil
     let around = try groupLimit ?? MemoryGroup.current()?.hardLimit()
     let variable = CurrentProcess.environment("GOMEMLIMIT") ?? ""

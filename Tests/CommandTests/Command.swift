@@ -29,6 +29,15 @@ struct Command {
     try process.run()
   }
 
+  /// The first line it writes to standard error, without its end; waits for it.
+  func firstComplaint() throws -> String {
+    var line: [UInt8] = []
+    while let byte = try errors.fileHandleForReading.read(upToCount: 1)?.first, byte != UInt8(ascii: "\n") {
+      line.append(byte)
+    }
+    return String(decoding: line, as: UTF8.self)
+  }
+
   /// Waits for its end.
   func finish() throws -> Outcome {
     // Standard error is short; standard output is read to its end first.

@@ -53,6 +53,14 @@ struct WrongInputTests {
     Case(arguments: graph + ["--gogc", "banana"], value: "banana"),
     Case(arguments: graph + ["--gogc", "-3"], value: "-3"),
     Case(arguments: graph + ["--json", "/no/such/folder/x.json"], value: "/no/such/folder/x.json"),
+    Case(arguments: graph + ["--dashboard", "-1"], value: "\"-1\""),
+    Case(arguments: graph + ["--dashboard", "65536"], value: "65536"),
+    Case(arguments: graph + ["--dashboard", "http"], value: "http"),
+    Case(arguments: graph + ["--dashboard", ""], value: "\"\""),
+    Case(arguments: graph + ["--dashboard", "localhost:"], value: "localhost:"),
+    Case(arguments: graph + ["--dashboard", "1.2.3:80"], value: "1.2.3:80"),
+    Case(arguments: graph + ["--dashboard", "example.org:80"], value: "example.org:80"),
+    Case(arguments: graph + ["--dashboard", "::1:80"], value: "::1:80"),
     Case(arguments: graph + ["--report", "/no/such/folder/x.html"], value: "/no/such/folder/x.html"),
   ]
 

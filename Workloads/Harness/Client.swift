@@ -18,17 +18,19 @@ public final class Client {
   private let counter: OperationCounter
   private let latencies: UnsafeMutableBufferPointer<Histogram<UInt64>>
 
+  private let live: LiveLatencies?
   private let meeting: Rendezvous
   private var hasMet = false
 
   init(
     index: Int, seed: UInt64, quota: Int, kinds: Int, signals: RunSignals, counter: OperationCounter,
-    meeting: Rendezvous
+    live: LiveLatencies?, meeting: Rendezvous
   ) {
     self.index = index
     self.quota = quota
     self.signals = signals
     self.counter = counter
+    self.live = live
     self.meeting = meeting
     random = SplitMix64(seed: seed &+ UInt64(index) &* 0xD1B5_4A32_D192_ED03)
     latencies = .allocate(capacity: kinds)
@@ -53,6 +55,7 @@ public final class Client {
   @inline(__always) public func record(kind: Int, nanoseconds: UInt64) {
     counter.add(1)
     latencies[kind].record(min(nanoseconds, Latencies.largest))
+    live?.record(nanoseconds)
   }
 
   /// This client's work is done. Waits until all clients have come here or ended; then measuring ends, as by

@@ -16,19 +16,28 @@ public final class RunContext: Sendable {
   public let seed: UInt64
   public let extent: Extent
   let kinds: [String]
+  /// Of each client, by index; empty unless somebody looks at the run while it goes on.
+  private let live: [LiveLatencies]
   let signals = RunSignals()
   /// Operations a second that the run is held to, 0 for as many as can be.
   private let rate: Atomic<Int>
   let state: Mutex<RunState>
 
-  /// - Parameter rate: operations a second of all clients together, for workloads that hold to one; nil for as many as can be.
-  public init(heap: Heap, threads: Int, seed: UInt64, extent: Extent, kinds: [String], rate: Int? = nil) {
+  /// A context in which nothing has happened.
+  ///
+  /// - Parameters:
+  ///   - rate: operations a second of all clients together, for workloads that hold to one; nil for as many as can be.
+  ///   - isWatched: whether latencies are also kept so that `liveLatencies` can be read while clients run.
+  public init(
+    heap: Heap, threads: Int, seed: UInt64, extent: Extent, kinds: [String], rate: Int? = nil, isWatched: Bool = false
+  ) {
     self.rate = Atomic(rate ?? 0)
     self.heap = heap
     self.threads = threads
     self.seed = seed
     self.extent = extent
     self.kinds = kinds
+    live = isWatched ? (0..<threads).map { _ in LiveLatencies() } : []
     state = Mutex(RunState(kinds: kinds.count))
   }
 
@@ -102,6 +111,9 @@ public final class RunContext: Sendable {
     state.withLock { state in state.directOperations + state.counters.reduce(0) { $0 + $1.value } }
   }
 
+  /// Durations of the operations that clients have recorded so far; none unless the run is watched.
+  var liveLatencies: DurationCounts { LiveLatencies.read(live) }
+
   /// Runs `body` on `threads` threads, each inside `withMutator`, and waits for all of them.
   ///
   /// Latencies and operations that clients record are added to the run's. Call it outside `withMutator`, or inside
@@ -147,7 +159,7 @@ public final class RunContext: Sendable {
       let (part, histograms) = try heap.withMutator { mutator in
         let client = Client(
           index: index, seed: self.seed, quota: quota, kinds: self.kinds.count, signals: self.signals, counter: counter,
-          meeting: meeting)
+          live: self.live.isEmpty ? nil : self.live[index], meeting: meeting)
         defer { client.leaveMeeting() }
         return (try body(client, mutator), client.histograms())
       }

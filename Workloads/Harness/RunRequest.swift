@@ -26,6 +26,8 @@ public struct RunRequest: Sendable {
   public let showsProgress: Bool
   /// Whether events and samples are kept for pictures.
   public let records: Bool
+  /// Where the run is to be seen while it goes on; nil for nowhere.
+  public let dashboard: DashboardAddress?
 
   /// The command line's texts, nil where an option was not given.
   public struct Texts: Sendable {
@@ -49,6 +51,8 @@ public struct RunRequest: Sendable {
     public var own: [String] = []
     /// --quiet.
     public var isQuiet = false
+    /// --dashboard.
+    public var dashboard: String?
     /// Whether --report or --trace was given.
     public var records = false
 
@@ -81,6 +85,9 @@ public struct RunRequest: Sendable {
     obeysOrders = texts.obeysOrders
     showsProgress = !texts.isQuiet
     records = texts.records
+    dashboard = try texts.dashboard.map { (text) throws(UsageError) in
+      try DashboardAddress.parse(text, option: DashboardAddress.option)
+    }
     var settings = settings
     if let gogc = texts.gogc { settings.gcPercent = try GCPercent.parse(gogc, name: "--gogc") }
     if let limit = texts.memoryLimit {

@@ -21,6 +21,7 @@ public enum Runner {
   /// - Throws: `UsageError` for wrong input found late, `HeapError`, or whatever the workload failed with.
   public static func run(_ request: RunRequest) throws -> FinishedRun {
     Interrupt.catch()
+    let dashboard = try request.dashboard.map { (address) throws(UsageError) in try Dashboard(address) }
     let group = try MemoryGroup.current()
     let nodes = try Topology.current().memoryNodes.count
     let workload = try request.workload.init(options: request.own)
@@ -32,14 +33,16 @@ public enum Runner {
     let cycles = request.records ? CycleCollector(heap) : nil
     let context = RunContext(
       heap: heap, threads: request.threads, seed: request.seed, extent: request.extent,
-      kinds: request.workload.kinds, rate: request.rate)
+      kinds: request.workload.kinds, rate: request.rate, isWatched: dashboard != nil)
     let reporter = try Reporter(
       context: context, title: request.workload.name, showsProgress: request.showsProgress,
       keepsSamples: request.records, obeysOrders: request.obeysOrders)
-    let result = try reporter.watch {
-      let result = try workload.run(context)
-      context.endMeasuring()
-      return result
+    let result = try shown(by: dashboard, context, request) {
+      try reporter.watch {
+        let result = try workload.run(context)
+        context.endMeasuring()
+        return result
+      }
     }
     var report = context.report(request, result)
     report.cgroupLimitBytes = group?.hardLimit().map { Int(clamping: $0) }
@@ -48,6 +51,15 @@ public enum Runner {
     report.processors = try processors(request.settings)
     return FinishedRun(
       report: report, recording: RunRecording(samples: reporter.recorded, cycles: cycles?.finish() ?? []))
+  }
+
+  /// Runs `body`, shown by the dashboard if there is one.
+  private static func shown(
+    by dashboard: Dashboard?, _ context: RunContext, _ request: RunRequest, _ body: () throws -> WorkloadResult
+  ) throws -> WorkloadResult {
+    guard let dashboard else { return try body() }
+    return try dashboard.show(
+      context, request, ending: { Dashboard.Ending($0, isInterrupted: context.isInterrupted) }, body)
   }
 
   /// What the heap plans with: as many as the process may use, `GOMAXPROCS` at the most.
