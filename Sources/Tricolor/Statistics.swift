@@ -194,9 +194,11 @@ public struct HeapStatistics: Sendable {
   public var stalls = DurationDistribution()
   /// From the posting of a handshake to a running mutator's answer.
   public var timeToSafepoint = DurationDistribution()
-  /// The counters behind `holds`, `stalls` and `timeToSafepoint`.
+  /// The counters behind `holds`.
   public var holdCounts = DurationCounts.none
+  /// The counters behind `stalls`.
   public var stallCounts = DurationCounts.none
+  /// The counters behind `timeToSafepoint`.
   public var timeToSafepointCounts = DurationCounts.none
   /// Bytes marked by the last cycle plus handed out since.
   public var liveBytes = 0

@@ -30,9 +30,12 @@ public struct Decision: Sendable, Equatable {
 
   /// Nanoseconds since the run began.
   public var time: UInt64
+  /// What it is about.
   public var kind: Kind
+  /// What was decided, with its figures.
   public var text: String
 
+  /// A decision in these words.
   public init(time: UInt64, kind: Kind, text: String) {
     self.time = time
     self.kind = kind
@@ -58,10 +61,14 @@ public struct Decision: Sendable, Equatable {
 public struct DecisionFinder: Sendable {
   /// What is compared.
   public struct Reading: Sendable {
+    /// The heap's counters.
     public var statistics: HeapStatistics
+    /// The hard limit of the control groups around the process; nil for none.
     public var groupLimitBytes: Int?
+    /// The workload's phase; empty for none.
     public var phase: String
 
+    /// A reading of all of it at one moment.
     public init(statistics: HeapStatistics, groupLimitBytes: Int?, phase: String) {
       self.statistics = statistics
       self.groupLimitBytes = groupLimitBytes

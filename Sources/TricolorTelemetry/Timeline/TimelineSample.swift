@@ -43,10 +43,15 @@ public struct TimelineSample: Sendable, Equatable {
   public var availableNanoseconds: UInt64 = 0
   /// The program's own: all that is not the collector's.
   public var mutatorNanoseconds: UInt64 = 0
+  /// Threads that marked for the memory they took.
   public var assistNanoseconds: UInt64 = 0
+  /// The collector thread.
   public var backgroundNanoseconds: UInt64 = 0
+  /// Markers on processors that nobody used.
   public var idleNanoseconds: UInt64 = 0
+  /// Turning marks into free cells.
   public var sweepNanoseconds: UInt64 = 0
+  /// Returning pages to the system.
   public var scavengeNanoseconds: UInt64 = 0
   /// The share of CPU that collection may take near the limit, in percent.
   public var capPercent = 0

@@ -19,6 +19,7 @@ public struct TimelineSampler: Sendable {
     /// How long they took, as far as that is measured.
     public var operationCounts: DurationCounts
 
+    /// A reading of all of it at one moment.
     public init(
       statistics: HeapStatistics, capPercent: Int, mappedBytes: Int, groupLimitBytes: Int?, operations: Int,
       operationCounts: DurationCounts
