@@ -19,7 +19,7 @@ private struct WatchedRun {
     port = try #require(UInt16(url.1))
   }
 
-  static let forever = ["churn", "--records", "1000", "--duration", "600s"]
+  static let forever = ["churn", "--records", "1000", "--threads", "1", "--duration", "600s"]
 
   /// Ends it by SIGINT and answers what it left.
   func interrupt() throws -> Command.Outcome {
