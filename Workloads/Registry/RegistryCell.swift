@@ -91,7 +91,8 @@ struct CellClient {
     let kind = 2 * Sharing.allCases.firstIndex(of: sharing)!
     // One look at the clock an operation: it ends where the next begins.
     var began = Clock.monotonic()
-    for _ in 0..<operations where !client.shouldStop {
+    for _ in 0..<operations {
+      if client.shouldStop { break }
       mutator.poll()
       let isRead = client.random.below(1000) < readsPerMille
       let isRight =
