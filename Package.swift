@@ -121,7 +121,8 @@ let package = Package(
     // Compiles and runs C programs against the dynamic library, which is a product and so built with the tests.
     .testTarget(name: "TricolorCTests", dependencies: ["TricolorPlatform", "TricolorC"], exclude: ["Programs"]),
     .testTarget(
-      name: "EtcdStoreTests", dependencies: ["EtcdStore", "Harness", "Tricolor"], resources: [.copy("Fixtures")]),
+      name: "EtcdStoreTests", dependencies: ["EtcdStore", "Harness", "Tricolor", "TricolorPlatform"],
+      resources: [.copy("Fixtures")]),
     .testTarget(name: "PlannerTests", dependencies: ["Planner", "Harness", "Tricolor"]),
     .testTarget(name: "RegistryTests", dependencies: ["Registry", "Harness", "Tricolor"]),
     .testTarget(name: "ControllerTests", dependencies: ["Controller", "Harness", "Tricolor"]),

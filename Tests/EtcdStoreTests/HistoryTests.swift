@@ -1,8 +1,10 @@
 // Revisions, generations, deletions and what compaction leaves of them.
 
 import Harness
+import Synchronization
 import Testing
 import Tricolor
+import TricolorPlatform
 
 @testable import EtcdStore
 
@@ -117,6 +119,35 @@ struct HistoryTests {
     let after = heap.statistics.markedLiveBytes
     #expect(before > 10_000_000)
     #expect(after < 4_000_000, "\(after) bytes are live after compaction, \(before) before")
+  }
+
+  @Test("threads that compact at the same time leave it to one of them, and none finds its revision gone")
+  func concurrentCompactions() throws {
+    let heap = try testHeap()
+    let store = try heap.withMutator { m in
+      var configuration = StoreConfiguration()
+      configuration.historyBytes = 1
+      return try EtcdStore(configuration, m)
+    }
+    let errors = Mutex<[String]>([])
+    let threads = try (0..<3).map { index in
+      try NativeThread.start(name: "compacts") {
+        do {
+          for round in 0..<2000 {
+            try heap.withMutator { m in
+              try store.put("k\(index)", "v\(round)", m)
+              _ = try round % 2 == 0 ? store.compactAll(m) : store.compactHistory(m)
+            }
+          }
+        } catch {
+          errors.withLock { $0.append("\(error)") }
+        }
+      }
+    }
+    for thread in threads { thread.join() }
+    let thrown = errors.withLock { $0 }
+    #expect(thrown.isEmpty)
+    try heap.withMutator { m in #expect(store.currentRevision(m) == 1 + 3 * 2000) }
   }
 
   @Test("any history read at any revision agrees with a model", arguments: [UInt64(11), 12, 13])

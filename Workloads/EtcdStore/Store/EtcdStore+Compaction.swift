@@ -22,26 +22,20 @@ extension EtcdStore {
   /// Compacts the older half of the history if it has grown beyond what the store was configured with. Nil when it has
   /// not, or another thread compacts.
   func compactHistory(_ m: Mutator) throws -> CompactionReport? {
-    let target = lock.writing(m) { () -> Int? in
-      let state = self.state(m)
-      guard state.historyBytes > configuration.historyBytes, !isCompacting.load(ordering: .relaxed) else { return nil }
+    try compactAlone(m) { state in
+      guard state.historyBytes > configuration.historyBytes, state.revision > state.compacted else { return nil }
       let target = state.halfway
       state.halfway = state.revision
       return target > state.compacted ? target : state.revision
     }
-    guard let target else { return nil }
-    return try compact(through: target, m)
   }
 
   /// Compacts all history.
   func compactAll(_ m: Mutator) throws -> CompactionReport? {
-    let target = lock.writing(m) { () -> Int? in
-      let state = self.state(m)
+    try compactAlone(m) { state in
       state.halfway = 0
       return state.revision > state.compacted ? state.revision : nil
     }
-    guard let target else { return nil }
-    return try compact(through: target, m)
   }
 
   /// Forgets what no read at `revision` or later can see. Nil when another thread compacts.
@@ -49,8 +43,21 @@ extension EtcdStore {
   /// - Throws: `StoreError` for a revision that is compacted already or in the future; `OutOfMemory`, with part of the
   ///   keys done.
   func compact(through revision: Int, _ m: Mutator) throws -> CompactionReport? {
+    try compactAlone(m) { _ in revision }
+  }
+
+  /// Compacts through the revision that `choose` answers, if any, under the lock and while nobody else compacts: one chosen before may be
+  /// compacted by the time it is its turn. Nil when another thread compacts.
+  private func compactAlone(
+    _ m: Mutator, _ choose: (Reference<StoreState>) -> Int?
+  ) throws -> CompactionReport? {
     guard !isCompacting.exchange(true, ordering: .acquiring) else { return nil }
     defer { isCompacting.store(false, ordering: .releasing) }
+    guard let revision = lock.writing(m, { choose(self.state(m)) }) else { return nil }
+    return try forget(through: revision, m)
+  }
+
+  private func forget(through revision: Int, _ m: Mutator) throws -> CompactionReport? {
     let snapshot = try lock.writing(m) {
       let state = self.state(m)
       if revision <= state.compacted { throw StoreError.compacted(requested: revision, oldest: state.compacted) }
