@@ -65,7 +65,7 @@ int main(void) {
   }
   CHECK(count(long_lived) == tree_size(LONG_LIVED_DEPTH));
   CHECK(array[1000] == 1.0 / 1001);
-  CHECK(statistic(heap, "cycles") > 2);
+  CHECK(statistic(heap, "cycles") > 0);
   printf("%llu cycles, longest pause %llu ns\n", (unsigned long long)statistic(heap, "cycles"),
          (unsigned long long)statistic(heap, "pause_max_nanoseconds"));
   finish(heap, mutator);

@@ -87,7 +87,7 @@ int main(int count, char **arguments) {
   }
   CHECK(statistic(heap, "attached_threads") == 1 + THREADS * ROUNDS);
   CHECK(statistic(heap, "threads") == 1);
-  CHECK(statistic(heap, "cycles") > 5);
+  CHECK(statistic(heap, "cycles") > 0);
   printf("%llu cycles\n", (unsigned long long)statistic(heap, "cycles"));
   CHECK(tricolor_root_destroy(heap, table_root) == TRICOLOR_OK);
   finish(heap, mutator);
