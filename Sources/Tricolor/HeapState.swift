@@ -23,6 +23,9 @@ struct HeapState: ~Copyable {
   let sweepPermitted = Atomic<Bool>(true)
   let cycle = Atomic<Int>(0)
   let cyclesDone = Atomic<Int>(0)
+  /// The last full cycle that has begun, and the last that is done.
+  let fullCycleBegun = Atomic<Int>(0)
+  let fullCycleDone = Atomic<Int>(0)
   let wanted = Atomic<UInt32>(0)
   let stopping = Atomic<Bool>(false)
   /// Whether a test has damaged the heap: it runs no cycle by itself any more, which would follow a wild reference.

@@ -131,6 +131,17 @@ struct StoppingRuleTests {
     #expect(!policy.nextIsYoung(marked: 65 * mebibyte, goal: 64 * mebibyte))
   }
 
+  @Test("Under a limit a full cycle comes when young ones have left as much as there is room")
+  func limitedRoom() {
+    var policy = remembering()
+    full(&policy, marked: 40 * mebibyte)
+    policy.note(.init(isYoung: true, work: 1, allocated: mebibyte, marked: 45 * mebibyte))
+    policy.note(.init(isYoung: true, work: 1, allocated: mebibyte, marked: 45 * mebibyte))
+    #expect(policy.nextIsYoung(marked: 45 * mebibyte, goal: 49 * mebibyte, isLimited: false))
+    #expect(policy.nextIsYoung(marked: 45 * mebibyte, goal: 51 * mebibyte, isLimited: true))
+    #expect(!policy.nextIsYoung(marked: 45 * mebibyte, goal: 49 * mebibyte, isLimited: true))
+  }
+
   @Test("Growth is measured from what the last full cycle left, whatever young ones have added")
   func fullMarked() {
     var policy = remembering()

@@ -92,6 +92,7 @@ extension HeapCore {
       number: number, cause: cause,
       isYoung: mayBeYoung && state.pointee.pacing.nextIsYoung && state.pointee.stopsInCycle != .always,
       remembered: remembers)
+    if !record.isYoung { state.pointee.fullCycleBegun.store(number, ordering: .relaxed) }
     beginMarking(&record)
     if remembers || remembered { visitCards(&record) }
     if phase == .marking { markUntilQuiet(&record) }
@@ -102,6 +103,7 @@ extension HeapCore {
     settleMemory(&record)
     if state.pointee.verifiesHeap { verifyOrEnd() }
     report(record)
+    if !record.isYoung { state.pointee.fullCycleDone.store(record.number, ordering: .releasing) }
     state.pointee.cyclesDone.store(record.number, ordering: .releasing)
     passStep(.over)
     state.pointee.cycleEnded.signalAll()

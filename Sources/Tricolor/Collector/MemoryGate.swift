@@ -91,10 +91,11 @@ extension HeapCore {
     if bytes <= roomUnderLimit { return nil }
     releaseHeld(bytes - roomUnderLimit)
     if bytes <= roomUnderLimit { return nil }
-    let first = state.pointee.cyclesDone.load(ordering: .acquiring)
-    while state.pointee.cyclesDone.load(ordering: .acquiring) < first + 2 {
+    // A full cycle that began after this: young ones leave what has died old, and may follow each other without a gap.
+    let wanted = state.pointee.cyclesDone.load(ordering: .acquiring) + 2
+    while state.pointee.fullCycleDone.load(ordering: .acquiring) < wanted {
       if assistsAreOff { break }
-      helpCycle(mutator, bytes: bytes, until: first + 2)
+      helpCycle(mutator, until: wanted)
       if let block = orElse() { return block }
       sampleMemory()
       if state.pointee.blocks.heldBlocks.load(ordering: .relaxed) > 0 { releaseHeld(bytes) }
@@ -121,9 +122,10 @@ extension HeapCore {
     return state.pointee.overdraft.take(bytes)
   }
 
-  /// Helps the running cycle, or asks for one, and waits for it to move on.
-  private func helpCycle(_ mutator: MutatorCore, bytes: Int, until cycle: Int) {
-    if phase == .idle { requestCycle(.limit) }
+  /// Helps the running cycle and waits for it to move on. Until a full one with at least the number `wanted` has begun, asks for one.
+  private func helpCycle(_ mutator: MutatorCore, until wanted: Int) {
+    let isNext = phase == .idle || state.pointee.cyclesDone.load(ordering: .relaxed) >= wanted - 1
+    if isNext && state.pointee.fullCycleBegun.load(ordering: .relaxed) < wanted { requestCycle(.limit) }
     let seen = state.pointee.cycleEnded.current()
     if phase == .marking, mark(budget: 256 * 1024) > 0 {
       if mutator.state.pointee.poll.load(ordering: .relaxed) != 0 { mutator.answerPoll() }

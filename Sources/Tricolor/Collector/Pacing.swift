@@ -190,7 +190,9 @@ extension PacingState {
     pacer.expect(promoted: promoted, scan: work)
     pacer.commit(sweepDone: true)
     nextIsYoung =
-      record.remembered && generations.nextIsYoung(marked: UInt64(record.marked), goal: pacer.heapGoal())
+      record.remembered
+      && generations.nextIsYoung(
+        marked: UInt64(record.marked), goal: pacer.heapGoal(), isLimited: pacer.goalIsLimited)
     pacer.expect(promoted: promoted, scan: nextIsYoung ? expectedOfYoung(record, work) : UInt64(scannableMarked))
   }
 

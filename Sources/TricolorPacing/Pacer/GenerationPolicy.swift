@@ -4,7 +4,8 @@
 // room in which the program allocates until the next cycle. So after each cycle a young one is priced: as much work as the last one,
 // for the bytes that could be allocated after it. While that is less than what collection costs a byte since the last full cycle,
 // that one counted in, young cycles lower the average; then a full one is due. It is the rule for replacing a machine that wears
-// out (the marginal cost reaches the average), and needs no constant.
+// out (the marginal cost reaches the average), and needs no constant. Where a memory limit sets the goal, what young cycles have left
+// there may not exceed the room that is left: what died old counts against the limit as anything else does, and is not in the price.
 //
 // Stores are remembered, and young cycles possible, once three full cycles in a row have found that most of what they marked had been
 // there the time before. They end when again and again a single young cycle was followed by a full one, for ever longer until they
@@ -117,7 +118,8 @@ public struct GenerationPolicy: Sendable, BitwiseCopyable {
   /// - Parameters:
   ///   - marked: bytes alive now.
   ///   - goal: the heap at which the next cycle should end.
-  public func nextIsYoung(marked: UInt64, goal: UInt64) -> Bool {
+  ///   - isLimited: whether it is a memory limit that sets the goal.
+  public func nextIsYoung(marked: UInt64, goal: UInt64, isLimited: Bool = false) -> Bool {
     switch mode {
     case .off: return false
     case .always: return youngCount < GenerationPolicy.youngInAlways
@@ -126,6 +128,7 @@ public struct GenerationPolicy: Sendable, BitwiseCopyable {
     guard remembers, goal > marked else { return false }
     if youngCount == 0 { return true }
     let room = goal - marked
+    if isLimited && marked.subtractingSaturated(fullMarked) > room { return false }
     let roomAfterwards = room.subtractingSaturated(promoted)
     return Double(lastYoungWork) * Double(allocated.addingSaturated(room)) <= Double(work) * Double(roomAfterwards)
   }
