@@ -22,8 +22,9 @@ struct ConfigurationTests {
     #expect(heap.statistics.cycles == 0)
     #expect(heap.statistics.goalBytes == 64 << 20)
     heap.configuration.minimumHeap = 1 << 20
-    try allocate(heap, mebibytes: 40)
-    #expect(heap.statistics.cycles > 1)
+    // Where others want the processor a cycle may take long.
+    repeat { try allocate(heap, mebibytes: 40) } while heap.statistics.cycles == 0
+    #expect(heap.statistics.goalBytes < 64 << 20)
     heap.configuration.minimumHeap = nil
     #expect(heap.statistics.goalBytes >= 4 << 20)
   }
@@ -34,8 +35,7 @@ struct ConfigurationTests {
     configuration.gcPercent = 0
     let heap = try Heap(configuration: configuration)
     let root = try heap.makeChain(100)
-    try allocate(heap, mebibytes: 64)
-    #expect(heap.statistics.cycles > 2)
+    repeat { try allocate(heap, mebibytes: 64) } while heap.statistics.cycles < 3
     #expect(try root.keys(in: heap) == Array(1...100))
   }
 
