@@ -62,7 +62,7 @@ MACHINES = {
     "four": ([Node(memory=448) for _ in range(4)], "", NODES + [cpuset("1-2", "0,3")]),
     # Little memory, none, and no processor.
     "odd": (
-        [Node(memory=900), Node(memory=160), Node(memory=0), Node(processors=0, memory=256)], "",
+        [Node(memory=900), Node(memory=288), Node(memory=0), Node(processors=0, memory=256)], "",
         [tests("pages and threads, a node of little memory", "^PlacementTests\\.PlacementTests", "export TRICOLOR_TEST_SMALL_NODE=1"),
          tests("the nodes of this machine", "TopologyTests"),
          Step("what is said of the machine", "exec $BUILD/tricolor topology")]),
