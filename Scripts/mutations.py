@@ -45,7 +45,7 @@ def run(command, environment, timeout):
         text=True, errors="replace", start_new_session=True)
     try:
         output, _ = process.communicate(timeout=timeout)
-        return process.returncode, output, time.monotonic() - started
+        return process.returncode, re.sub(r"\x1b\[[0-9;]*m", "", output), time.monotonic() - started
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, 9)
         output, _ = process.communicate()
