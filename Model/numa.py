@@ -36,7 +36,6 @@ class Costs:
     pool: float = 200.0  # an operation on the shared lists, under their lock
     edges: int = 2  # references an object
     line_bytes: int = 2 * 64  # memory an object needs: its first line and that of its mark
-    object_bytes: int = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +146,12 @@ class Simulation:
 
     def refill(self, marker):
         """Takes a chunk: from the list of the marker's own node, or from the nearest that has any."""
-        for node in sorted(range(len(self.lists)), key=lambda node: self.machine.distance(marker.node, node)):
+        return self.take_chunk(
+            marker, sorted(range(len(self.lists)), key=lambda node: self.machine.distance(marker.node, node)))
+
+    def take_chunk(self, marker, nodes):
+        """Takes the newest chunk of the first of these lists that has any; whether there was one."""
+        for node in nodes:
             if self.lists[node]:
                 marker.stack = self.lists[node].pop()
                 marker.home = node
@@ -159,11 +163,8 @@ class Simulation:
         gave = False
         taken = self.take(marker)
         if sum(taken) == 0:
-            for node in (marker.node, marker.home) if self.routes else (0, 0):
-                if self.lists[node]:
-                    marker.stack = self.lists[node].pop()
-                    marker.home = node
-                    return self.lock.serve(now, self.costs.pool), False
+            if self.take_chunk(marker, (marker.node, marker.home) if self.routes else (0,)):
+                return self.lock.serve(now, self.costs.pool), False
             marker.waits = True
             return self.send_outboxes(marker, now)
         now, full = self.process(marker, taken, now)
@@ -171,9 +172,7 @@ class Simulation:
             marker.outbox[node] -= CHUNK
             now, gave = self.put(node, self.only(node, CHUNK), now), True
         while sum(marker.stack) > CHUNK:
-            before = sum(marker.stack)
             now, gave = self.give(marker, CHUNK, now), True
-            assert sum(marker.stack) < before
         if hungry and not any(self.lists) and sum(marker.stack) >= WORTH_SHARING:
             now, gave = self.give(marker, sum(marker.stack) // 2, now), True
         if hungry and any(marker.outbox):
