@@ -53,21 +53,18 @@ extension EtcdStore {
   ) throws -> CompactionReport? {
     guard !isCompacting.exchange(true, ordering: .acquiring) else { return nil }
     defer { isCompacting.store(false, ordering: .releasing) }
-    guard let revision = lock.writing(m, { choose(self.state(m)) }) else { return nil }
-    return try forget(through: revision, m)
-  }
-
-  private func forget(through revision: Int, _ m: Mutator) throws -> CompactionReport? {
-    let snapshot = try lock.writing(m) {
+    let begun = try lock.writing(m) {
       let state = self.state(m)
+      guard let revision = choose(state) else { return nil as (Int, Reference<KeyTree>)? }
       if revision <= state.compacted { throw StoreError.compacted(requested: revision, oldest: state.compacted) }
       if revision > state.revision { throw StoreError.future(requested: revision, current: state.revision) }
       let snapshot = try state.keys.snapshot(m)
       state.compacted = revision
       // What is dropped must be in the file to be forgotten there.
       if backing != nil { state.batch.flush(to: backing, at: Clock.monotonic()) }
-      return snapshot
+      return (revision, snapshot)
     }
+    guard let (revision, snapshot) = begun else { return nil }
     var report = CompactionReport(revision: revision)
     let turn = try m.makeArray(of: KeyIndex.self, count: EtcdStore.keysPerTurn)
     var filled = 0
