@@ -128,8 +128,9 @@ class Machine:
                 command += ["-numa", f"dist,src={one},dst={other},val={value}"]
         for port in ports:
             command += ["-serial", f"file:{port}"]
-        # Balancing would move pages that a test looks at.
-        line = f"console=ttyS0 quiet panic=-1 rootfstype=ramfs mitigations=off numa_balancing=disable {self.append}"
+        # Balancing would move pages that a test looks at. It boots with the first processor, so that the files lie on its node: a kernel
+        # thread unpacks them, and on another node they could fill a small one. The first program starts the others.
+        line = f"console=ttyS0 quiet panic=-1 rootfstype=ramfs maxcpus=1 mitigations=off numa_balancing=disable {self.append}"
         return command + ["-kernel", str(self.kit.kernel), "-initrd", str(ramdisk), "-append", line]
 
     @staticmethod
@@ -151,6 +152,7 @@ INIT = """#!/usr/bin/busybox sh
 export PATH=/usr/bin HOME=/root TERM=dumb
 mount -t proc proc /proc
 mount -t sysfs sys /sys
+for online in /sys/devices/system/cpu/cpu[0-9]*/online; do echo 1 >$online; done
 mount -t devtmpfs dev /dev
 mkdir -p /dev/shm
 mount -t tmpfs shm /dev/shm
