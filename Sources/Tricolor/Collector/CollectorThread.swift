@@ -54,8 +54,8 @@ extension HeapCore {
     }
   }
 
-  /// Allocation since the last cycle for which memory that others took begins one.
-  private static let worthACycle = 1 << 20
+  /// Allocation since the last cycle for which memory that others took, or want back, begins one.
+  static let worthACycle = 1 << 20
 
   /// The most urgent cause asked for, clearing all: one cycle serves every request made before it began. Only where heap growth or a
   /// test of young cycles asks may it be a young one.

@@ -104,6 +104,7 @@ extension HeapCore {
         return nil
       }
     }
+    if getBackFromOthers(bytes) { return nil }
     try refuseAtHardLimit(bytes)
     let roomForHoles = room(under: state.pointee.pacing.ceiling.load(ordering: .relaxed))
     if isBelowLive || roomForHoles >= bytes { state.pointee.overdraft.grant(heapBytes: usedBytes) }

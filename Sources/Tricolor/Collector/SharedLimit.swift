@@ -10,6 +10,9 @@
 // Shares follow the square-root rule (TricolorPacing/Limit/LimitShares.swift). The heaps that divide a limit are those whose limit is that of the
 // process and the same number of bytes; of any other only what it holds counts. A heap with a limit of its own counts nobody.
 //
+// A heap that its limit stops does not go past it before the others have given back what is not theirs: it asks them, and waits for a moment. Their
+// own ticks would find the same, but a thread that allocates can pass the limit by much until a busy machine gets to them.
+//
 // Each heap publishes its claim in atomics, on its collector's tick and when a cycle has ended, and divides for itself: nobody decides for
 // others, and nobody waits. The lock of the registry is held for as long as it takes to read some words of each heap, so that none goes away meanwhile; a
 // thread that finds it taken keeps what it knew.
@@ -37,6 +40,21 @@ final class HeapRegistry: Sendable {
       return heaps.filter { $0 != heap }.map { Neighbour($0, limit: heap.limitInForce) }
     }
   }
+
+  /// Asks the heaps that share the limit of `heap` and hold more than their part for a cycle; whether there are any. What they hold of
+  /// each other they may not have looked at since one of them came.
+  fileprivate func askOthers(than heap: HeapCore) -> Bool {
+    heaps.withLock { heaps in
+      let others = heaps.filter { $0 != heap && $0.shares(limit: heap.limitInForce) }
+      let held = others.map(\.ownResidentBytes)
+      let parts = LimitShares.divide(
+        heap.dividedBytes(othersHold: held.reduce(0, +)), among: [heap.claim] + others.map(\.claim)
+      ).dropFirst()
+      let owing = zip(others, zip(held, parts)).filter { $1.0 > $1.1 && $0.mayFindGarbage }.map(\.0)
+      for other in owing { other.requestCycle(.limit) }
+      return !owing.isEmpty
+    }
+  }
 }
 
 /// Another heap as one heap sees it.
@@ -47,8 +65,7 @@ private struct Neighbour {
 
   init(_ heap: HeapCore, limit: Int) {
     heldBytes = heap.ownResidentBytes
-    let shares = heap.state.pointee.pacing.claim.countsProcess.load(ordering: .relaxed)
-    claim = shares && limit != Int.max && heap.limitInForce == limit ? heap.state.pointee.pacing.claim.load() : nil
+    claim = heap.shares(limit: limit) ? heap.claim : nil
   }
 }
 
@@ -87,6 +104,41 @@ struct OutsideMemory: ~Copyable {
 }
 
 extension HeapCore {
+  /// How long an allocation waits for others before it goes past the limit.
+  private static let patience: UInt64 = 100_000_000
+
+  /// Waits for `bytes` while heaps that share the limit give back what is not theirs; whether there is room now.
+  func getBackFromOthers(_ bytes: Int) -> Bool {
+    guard state.pointee.pacing.claim.countsProcess.load(ordering: .relaxed) else { return false }
+    let began = Clock.monotonic()
+    while services.limitSource.heaps.askOthers(than: self), Clock.monotonic() < began + HeapCore.patience {
+      let seen = state.pointee.cycleEnded.current()
+      ThreadRecords.whileParked { _ = state.pointee.cycleEnded.wait(past: seen, timeoutNanoseconds: 500_000) }
+      sampleMemory()
+      if bytes <= roomUnderLimit { return true }
+    }
+    return bytes <= roomUnderLimit
+  }
+
+  /// Whether the heap is one of those that divide `limit`.
+  fileprivate func shares(limit: Int) -> Bool {
+    state.pointee.pacing.claim.countsProcess.load(ordering: .relaxed) && limit != Int.max && limitInForce == limit
+  }
+
+  fileprivate var claim: LimitClaim { state.pointee.pacing.claim.load() }
+
+  /// What of the limit is to be divided, when all that divide it but this one hold `sharedBytes`.
+  fileprivate func dividedBytes(othersHold sharedBytes: Int) -> UInt64 {
+    let nobodys = max(0, state.pointee.pacing.outside.held.load(ordering: .relaxed) - sharedBytes)
+    return UInt64(max(0, state.pointee.pacing.goalLimit.load(ordering: .relaxed) - nobodys))
+  }
+
+  /// Whether a cycle that may begin would find what has been allocated since the last.
+  fileprivate var mayFindGarbage: Bool {
+    let found = state.pointee.pacing.markedLive.load(ordering: .relaxed)
+    return !isHeldBack && state.pointee.liveBytes.load(ordering: .relaxed) > found + HeapCore.worthACycle
+  }
+
   /// What of its limit the heap may hold, nil without one.
   var limitShare: Int? {
     if limitInForce == Int.max { return nil }
