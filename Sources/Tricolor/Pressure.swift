@@ -113,14 +113,15 @@ final class PressureListeners: Sendable {
 
   /// Ends streams and the thread. The collector thread has ended.
   func finish() {
-    let (thread, streams) = state.withLock { state in
+    let ended = state.withLock { state in
+      defer { state.closures = [:] }
       state.isEnding = true
       state.pending = []
-      return (state.thread, state.streams)
+      return state
     }
     changed.signalAll()
-    for stream in streams { stream.value.finish() }
-    ThreadRecords.whileParked { thread?.join() }
+    for stream in ended.streams { stream.value.finish() }
+    ThreadRecords.whileParked { ended.thread?.join() }
   }
 }
 
@@ -130,8 +131,8 @@ extension Heap {
 
   /// Calls `body` whenever the level of memory pressure changes, and at once, on the calling thread, if it is not normal.
   ///
-  /// Calls come on a thread of the heap, one after the other and in order; `body` may take long and may use the heap. It must not hold the
-  /// last reference to the heap, whose end waits for it.
+  /// Calls come on a thread of the heap, one after the other and in order; `body` may take long and may use the heap. The heap's end waits for a
+  /// call that is running, unless that call holds the last reference to the heap: then the heap ends with it.
   ///
   /// - Throws: when the system has no room for that thread.
   @discardableResult

@@ -51,8 +51,13 @@ public struct NativeThread: Sendable {
     return NativeThread(handle: handle)
   }
 
-  /// Waits until the thread has ended. Exactly one caller may join a thread, once.
+  /// Waits until the thread has ended; called by the thread itself, lets go of it, to end on its own. Exactly one caller may join a thread,
+  /// once.
   public func join() {
+    if pthread_equal(pthread_self(), handle) != 0 {
+      pthread_detach(handle)
+      return
+    }
     let code = pthread_join(handle, nil)
     precondition(code == 0, "pthread_join failed: \(String(cString: strerror(code)))")
   }

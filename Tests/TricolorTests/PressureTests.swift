@@ -145,6 +145,28 @@ struct PressureTests {
     while made.withLock({ $0 }) == 0 { usleepBriefly() }
     withExtendedLifetime(live) {}
   }
+
+  @Test("lets a closure hold the last reference to the heap, which ends with it")
+  func closureEndsHeap() throws {
+    let (kept, step) = (Shared<Heap?>(nil), Shared(0))
+    do {
+      let heap = try machine.heap()
+      try heap.onPressure { _ in
+        guard kept.withLock({ $0 != nil }) else { return }
+        step.withLock { $0 = 1 }
+        while step.withLock({ $0 }) == 1 { usleepBriefly() }
+        kept.withLock { $0 = nil }
+        step.withLock { $0 = 3 }
+      }
+      kept.withLock { $0 = heap }
+      let live = try heap.makeLive(mebibytes: 47)
+      heap.collect()
+      while step.withLock({ $0 }) == 0 { usleepBriefly() }
+      withExtendedLifetime(live) {}
+    }
+    step.withLock { $0 = 2 }
+    while step.withLock({ $0 }) == 2 { usleepBriefly() }
+  }
 }
 
 @Suite("Signs that memory is short")

@@ -212,6 +212,27 @@ struct CleanupTests {
     #expect(runs.withLock { $0 } == 1)
   }
 
+  @Test("A cleanup may hold the last reference to its heap, which ends with it")
+  func cleanupEndsHeap() throws {
+    let mayEnd = Shared(false)
+    weak var end: Heap?
+    do {
+      let heap = try Heap.quiet()
+      end = heap
+      let root = try droppedRoot(heap) { m, link in
+        m.addCleanup(to: link) {
+          while !mayEnd.withLock({ $0 }) { usleepBriefly() }
+          withExtendedLifetime(heap) {}
+        }
+      }
+      try onOwnThread { heap.withMutator { m in root.set(nil, m) } }
+      heap.collect()
+    }
+    mayEnd.withLock { $0 = true }
+    wait { end == nil }
+    #expect(end == nil)
+  }
+
   @Test("A cancelled cleanup does not run; one whose object has died cannot be cancelled")
   func cancels() throws {
     let heap = try Heap.quiet()

@@ -106,8 +106,9 @@ extension HeapCore {
     }
     if getBackFromOthers(bytes) { return nil }
     try refuseAtHardLimit(bytes)
+    let isStuck = state.pointee.overdraft.noteFailure()
     let roomForHoles = room(under: state.pointee.pacing.ceiling.load(ordering: .relaxed))
-    if isBelowLive || roomForHoles >= bytes { state.pointee.overdraft.grant(heapBytes: usedBytes) }
+    if isBelowLive || isStuck && roomForHoles >= bytes { state.pointee.overdraft.grant(heapBytes: usedBytes) }
     return nil
   }
 
@@ -181,6 +182,9 @@ struct Overdraft: ~Copyable {
   /// Bytes that may still be taken, and what was granted last.
   let left = Atomic<Int>(0)
   private let granted = Atomic<Int>(0)
+  /// How often in a row cycles have made no room.
+  private let failures = Atomic<Int>(0)
+  private static let failuresWhenStuck = 8
 
   /// Grants twice as much as the last time, one block at first and a 32nd of the heap at most. Threads that do so at once grant once.
   func grant(heapBytes: Int) {
@@ -196,8 +200,12 @@ struct Overdraft: ~Copyable {
     return false
   }
 
+  /// Cycles have made no room; whether that has become the rule.
+  func noteFailure() -> Bool { failures.wrappingAdd(1, ordering: .relaxed).newValue >= Overdraft.failuresWhenStuck }
+
   /// There is room again: the next time begins with one block.
   func endEpisode() {
+    failures.store(0, ordering: .relaxed)
     granted.store(0, ordering: .relaxed)
     left.store(0, ordering: .relaxed)
   }

@@ -79,7 +79,7 @@ extension MutatorCore {
     let entry = LayoutTable.entries[Int(laneClass.layout.index)]
     if entry.shape == .fixed { return nil }
     let index = SizeClass.index(for: laneClass.cellBytes)
-    for larger in stride(from: index + 1, to: min(index + 9, SizeClass.count), by: 1) {
+    for larger in stride(from: index + 1, to: min(index + 1 + SizeClass.stepsPerDoubling, SizeClass.count), by: 1) {
       let lane = LayoutTable.knownLane(of: laneClass.layout, sizeClass: larger)
       if lane != 0, let cell = takeCell(lane, LayoutTable.laneClasses[lane]) { return cell }
     }

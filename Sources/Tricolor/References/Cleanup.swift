@@ -141,13 +141,19 @@ final class CleanupRunner: Sendable {
   }
 
   private func run(_ core: HeapCore) {
-    while true {
+    while !isEnding {
       let seen = core.state.pointee.cleanups.died.current()
-      while let number = core.state.pointee.cleanups.takeDead() { runAction(number) }
-      if actions.withLock({ $0.isEnding }) { return }
+      while let number = core.state.pointee.cleanups.takeDead() {
+        runAction(number)
+        // An action that held the last reference to the heap has ended it.
+        if isEnding { return }
+      }
+      if isEnding { return }
       core.state.pointee.cleanups.died.wait(past: seen)
     }
   }
+
+  private var isEnding: Bool { actions.withLock { $0.isEnding } }
 
   private func runAction(_ number: Int) {
     let action = actions.withLock { $0.pending.removeValue(forKey: number) }
