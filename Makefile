@@ -6,7 +6,7 @@
 # make bench-store  the etcd-like store and its twin in Go under memory limits; hours, goes on where it was ended (BENCH_OPTIONS=)
 # make install  the C library (libtricolor.so, libtricolor.a, tricolor.h, tricolor.pc) into PREFIX=/usr/local
 # make test-numa  what needs several NUMA nodes or version 2 of control groups, in virtual machines that have them (qemu)
-# make test-dashboard  the dashboard in a real browser (chromium), with pictures to look at
+# make test-dashboard  the dashboard and reports in a real browser (chromium), with pictures to look at
 # make sanitize  the tests under AddressSanitizer and ThreadSanitizer, the C under UBSan and valgrind (half an hour)
 # make docs   the library's documentation, in .build/docs; fails when a public symbol has none
 # make examples  the packages in Examples/, as their users would build and run them
@@ -63,6 +63,8 @@ test-numa: set-up
 test-dashboard: build
 	@echo "==> the dashboard in headless Chromium"
 	python3 Tests/Dashboard/browser.py $(TRICOLOR) || [ $$? -eq 77 ]
+	@echo "==> reports in headless Chromium"
+	python3 Tests/Dashboard/report.py $(TRICOLOR) || [ $$? -eq 77 ]
 
 soak: set-up
 	@echo "==> release build of the soak, then $(DURATION) of it"

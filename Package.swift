@@ -30,7 +30,10 @@ let package = Package(
       exclude: ["include"]),
     .target(
       name: "TricolorTelemetry", dependencies: ["Tricolor"],
-      resources: [.embedInCode("Page/timeline.css"), .embedInCode("Page/timeline.js"), .embedInCode("Page/live.js")]),
+      resources: [
+        .embedInCode("Page/timeline.css"), .embedInCode("Page/timeline.js"), .embedInCode("Page/live.js"),
+        .embedInCode("Page/report.css"), .embedInCode("Page/report.js"),
+      ]),
     .target(
       name: "Harness",
       dependencies: [

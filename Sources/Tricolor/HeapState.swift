@@ -194,7 +194,7 @@ extension HeapCore {
     let (partial, unswept) = takePartialOrUnswept(lane, pool, for: mutator)
     guard var next = unswept else { return partial }
     let began = Clock.monotonic()
-    defer { state.pointee.statistics.noteStall(Clock.monotonic() - began) }
+    defer { state.pointee.statistics.noteStall(of: mutator.state.pointee.threadID, since: began) }
     for swept in 1... {
       if let block = sweepForAllocation(next, lane: lane) { return block }
       if swept == mostSwept { return nil }

@@ -306,6 +306,7 @@ struct StatisticsCounters: ~Copyable {
   let holdCPU = DurationHistogram()
   let stalls = DurationHistogram()
   let timeToSafepoint = DurationHistogram()
+  let stallRecorder = StallRecorder()
 
   func notePeakLive(_ bytes: Int) { raise(peakLive, bytes) }
   func notePeakResident(_ bytes: Int) { raise(peakResident, bytes) }
@@ -314,10 +315,10 @@ struct StatisticsCounters: ~Copyable {
     if value > peak.load(ordering: .relaxed) { peak.max(value, ordering: .relaxed) }
   }
 
-  func noteHold(wall: UInt64, cpu: UInt64) {
-    holds.record(wall)
+  /// The collector has held `thread` since `began`; `cpu` nanoseconds of that it computed.
+  func noteHold(of thread: Int32, since began: UInt64, cpu: UInt64) {
+    holds.record(noteStall(of: thread, since: began))
     holdCPU.record(cpu)
-    stalls.record(wall)
   }
 
   /// A mutator took `nanoseconds` to reach its safepoint; more than 10 ms is counted, with the slowest thread's name.
@@ -329,5 +330,12 @@ struct StatisticsCounters: ~Copyable {
     }
   }
 
-  func noteStall(_ nanoseconds: UInt64) { stalls.record(nanoseconds) }
+  /// `thread` could not go on from `began` until now; returns for how many nanoseconds.
+  @discardableResult
+  func noteStall(of thread: Int32, since began: UInt64) -> UInt64 {
+    let ended = Clock.monotonic()
+    stalls.record(ended - began)
+    stallRecorder.record(thread, from: began, to: ended)
+    return ended - began
+  }
 }

@@ -80,6 +80,12 @@ import TricolorPlatform
   /// Bytes of a block, the unit that memory is taken in.
   public static var blockBytes: Int { Geometry.blockBytes }
 
+  /// Keeps a stall that no thread had; times in nanoseconds since the heap was made.
+  public func recordStall(_ thread: Int32, from began: UInt64, to ended: UInt64) {
+    let start = core.state.pointee.startTime
+    core.state.pointee.statistics.stallRecorder.record(thread, from: start + began, to: start + ended)
+  }
+
   /// Marks what is grey now, as a worker does, up to about `budget` bytes of work; the work done, 0 when nothing was grey. From any
   /// thread, while the heap is marking.
   public func markAsWorker(budget: Int = .max) -> Int { core.mark(budget: budget) }

@@ -31,6 +31,34 @@ extension JSONValue {
   /// The value, or null for nil.
   public static func optional(_ value: Int?) -> JSONValue { value.map { .integer($0) } ?? .null }
 
+  /// A number of whatever kind; nil for what is none.
+  public var number: Double? {
+    switch self {
+    case .integer(let value): Double(value)
+    case .unsigned(let value): Double(value)
+    case .float(let value): value
+    default: nil
+    }
+  }
+
+  /// The text of a string; nil for what is none.
+  public var string: String? {
+    guard case .string(let text) = self else { return nil }
+    return text
+  }
+
+  /// The values of an array; nil for what is none.
+  public var elements: [JSONValue]? {
+    guard case .array(let values) = self else { return nil }
+    return values
+  }
+
+  /// The members of an object; nil for what is none.
+  public var members: [Member]? {
+    guard case .object(let members) = self else { return nil }
+    return members
+  }
+
   /// The value behind `key`; nil where this is no object or has no such key.
   public subscript(key: String) -> JSONValue? {
     guard case .object(let members) = self else { return nil }

@@ -1,48 +1,38 @@
-// What a run leaves for its pictures: the cycles as the heap announced them, and readings of memory at regular times.
+// What a run leaves for its pictures and files: readings at regular times, the cycles as the heap announced them, decisions, and the timeline
+// that reports keep.
 
 import Tricolor
 
-/// One reading of memory. Bytes; nanoseconds since the run began.
-public struct MemorySample: Sendable {
-  public let time: UInt64
-  public let liveBytes: Int
-  public let goalBytes: Int
-  public let residentBytes: Int
-  public let limitBytes: Int?
-  public let operations: Int
-
-  /// A reading at `time`, from the heap's own counters.
-  public init(time: UInt64, statistics: HeapStatistics, operations: Int) {
-    self.time = time
-    liveBytes = statistics.liveBytes
-    goalBytes = statistics.goalBytes
-    residentBytes = statistics.residentBytes
-    limitBytes = statistics.limitBytes
-    self.operations = operations
-  }
-
-  public init(time: UInt64, liveBytes: Int, goalBytes: Int, residentBytes: Int, limitBytes: Int?, operations: Int) {
-    self.time = time
-    self.liveBytes = liveBytes
-    self.goalBytes = goalBytes
-    self.residentBytes = residentBytes
-    self.limitBytes = limitBytes
-    self.operations = operations
-  }
-
-  /// A goal that a picture can show: a heap without goal (GOGC=off, no limit) has the largest number there is.
-  var drawnGoal: Int? { goalBytes < 1 << 60 ? goalBytes : nil }
-}
-
-/// Cycles and readings of one run.
+/// Readings, cycles and decisions of one run.
 public struct RunRecording: Sendable {
-  public var samples: [MemorySample]
-  /// In the order they ended; `startedAt` counts from the heap's making, which is when the samples' time begins.
+  /// In order; neighbours are merged in a long run.
+  public var samples: [TimelineSample]
+  /// All of them, in the order they ended; `startedAt` counts from the heap's making, as the samples' time does.
   public var cycles: [CycleEvent]
+  /// In the order they were made.
+  public var decisions: [Decision]
+  /// What reports keep under `timeline`; null where nothing was recorded.
+  public var timeline: JSONValue
 
-  public init(samples: [MemorySample] = [], cycles: [CycleEvent] = []) {
-    self.samples = samples
+  /// A recording of nothing.
+  public init() {
+    samples = []
+    cycles = []
+    decisions = []
+    timeline = .null
+  }
+
+  /// A finished run.
+  ///
+  /// - Parameters:
+  ///   - timeline: its samples, decisions, and as many cycles as it keeps.
+  ///   - cycles: all cycles.
+  ///   - more: further members of the report's timeline: utilisation, histograms, settings.
+  public init(_ timeline: Timeline, cycles: [CycleEvent], more: [JSONValue.Member]) {
+    samples = timeline.kept
     self.cycles = cycles
+    decisions = timeline.keptDecisions
+    self.timeline = .object(timeline.members(after: 0) + more)
   }
 }
 

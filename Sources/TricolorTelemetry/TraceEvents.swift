@@ -1,7 +1,8 @@
 // The cycles of a run as a trace-event file, which ui.perfetto.dev and chrome://tracing open without a server.
 //
 // Format: Google's "Trace Event Format": complete events ("X") with microseconds, counters ("C"), and metadata ("M") that names the
-// tracks. One track for cycles, so that a limit-driven one stands out by its name and colour; counters for memory and operations.
+// tracks, instants ("i") for decisions. One track for cycles, so that a limit-driven one stands out by its name and colour; counters for
+// memory and operations.
 
 import Tricolor
 
@@ -16,6 +17,7 @@ public enum TraceEvents {
   public static func text(_ recording: RunRecording, title: String) -> String {
     let events =
       metadata(title) + recording.cycles.map(slice) + recording.samples.flatMap { counters($0) }
+      + recording.decisions.map(instant)
     return JSONValue.object([
       .init("displayTimeUnit", "ms"), .init("traceEvents", .array(events)),
     ]).text(indented: false) + "\n"
@@ -47,9 +49,16 @@ public enum TraceEvents {
     ]
   }
 
-  private static func counters(_ sample: MemorySample) -> [JSONValue] {
-    var memory: [JSONValue.Member] = [.init("live", .integer(sample.liveBytes))]
-    if let goal = sample.drawnGoal { memory.append(.init("goal", .integer(goal))) }
+  private static func instant(_ decision: Decision) -> JSONValue {
+    [
+      "name": .string("\(decision.kind.rawValue): \(decision.text)"), "cat": .string(decision.kind.rawValue), "ph": "i",
+      "s": "p", "ts": microseconds(decision.time), "pid": .integer(process), "tid": .integer(cycleTrack),
+    ]
+  }
+
+  private static func counters(_ sample: TimelineSample) -> [JSONValue] {
+    var memory: [JSONValue.Member] = [.init("live", .integer(sample.liveBytes + sample.newBytes))]
+    if let goal = sample.goalBytes { memory.append(.init("goal", .integer(goal))) }
     var resident: [JSONValue.Member] = [.init("RSS", .integer(sample.residentBytes))]
     if let limit = sample.limitBytes { resident.append(.init("limit", .integer(limit))) }
     return [
@@ -58,7 +67,7 @@ public enum TraceEvents {
     ]
   }
 
-  private static func counter(_ name: String, _ sample: MemorySample, _ values: [JSONValue.Member]) -> JSONValue {
+  private static func counter(_ name: String, _ sample: TimelineSample, _ values: [JSONValue.Member]) -> JSONValue {
     [
       "name": .string(name), "ph": "C", "ts": microseconds(sample.time), "pid": .integer(process),
       "args": .object(values),

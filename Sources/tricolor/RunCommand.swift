@@ -63,6 +63,22 @@ struct RunCommand: ParsableCommand {
   @Option(parsing: .unconditional, help: ArgumentHelp("Write a page with pictures.", valueName: "FILE.html"))
   var report: String?
 
+  @Flag(help: "Keep the run's course in --json, for tricolor report.")
+  var timeline = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Write every cycle as a line of JSON while the run goes on.", valueName: "FILE.jsonl"))
+  var events: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Write ten samples a second as CSV while the run goes on.", valueName: "FILE.csv"))
+  var csv: String?
+
+  @Option(parsing: .unconditional, help: .hidden)
+  var journal: String?
+
   @Option(
     parsing: .unconditional, help: ArgumentHelp("Write the cycles as a trace for ui.perfetto.dev.", valueName: "FILE"))
   var trace: String?
@@ -115,7 +131,8 @@ struct RunCommand: ParsableCommand {
     texts.own = own
     texts.isQuiet = quiet
     texts.dashboard = dashboard
-    texts.records = report != nil || trace != nil
+    texts.records = [trace, events, csv].contains { $0 != nil }
+    texts.keepsTimeline = report != nil || timeline
     let around = try groupLimit ?? MemoryGroup.current()?.hardLimit()
     let variable = CurrentProcess.environment("GOMEMLIMIT") ?? ""
     return try RunRequest(
@@ -132,7 +149,7 @@ struct RunCommand: ParsableCommand {
       ("a workload", workload != nil), ("--memory-limit", memoryLimit != nil), ("--gogc", gogc != nil),
       ("--cgroup", cgroup != nil), ("--threads", threads != nil), ("--seed", seed != nil), ("--rate", rate != nil),
       ("--duration", duration != nil), ("--operations", operations != nil), ("--report", report != nil),
-      ("--trace", trace != nil),
+      ("--trace", trace != nil), ("--timeline", timeline), ("--events", events != nil), ("--csv", csv != nil),
     ]
     if let other = others.first(where: \.1) ?? own.first.map({ ($0, true) }) {
       throw UsageError(
@@ -146,29 +163,34 @@ struct RunCommand: ParsableCommand {
   }
 
   private func runHere(_ request: RunRequest) throws {
-    let files = try OutputFiles(json: json, report: report, trace: trace)
-    let finished = try Runner.run(request)
+    let files = try OutputFiles(self)
+    let finished = try Runner.run(request, streams: files.streams)
     try files.write(finished)
-    guard finished.report.verified else { throw ExitCode.internalError }
+    guard finished.report.verified, finished.streamFailure == nil else { throw ExitCode.internalError }
   }
 
   private func runConstrained(_ request: RunRequest, limitBytes: Int64) throws {
-    let arguments = ConstrainedRun.childArguments(Array(CommandLine.arguments.dropFirst()))
+    var arguments = ConstrainedRun.childArguments(Array(CommandLine.arguments.dropFirst()))
+    let journal = request.keepsTimeline ? try RunJournal() : nil
+    if let journal { arguments += ["--journal", journal.path] }
     switch try ConstrainedRun.run(arguments: arguments, limitBytes: limitBytes, request: request) {
     case .exited(0): return
     case .exited(let code): throw ExitCode(code)
     case .oomKilled(let known):
-      try report(known)
+      try report(known, journal)
       throw ExitCode.oomKilled
     case .endedByPolicy(let known):
-      try report(known)
+      try report(known, journal)
       throw ExitCode(LimitPolicy.exitStatus)
     }
   }
 
   /// For a child that could not: what is known of it.
-  private func report(_ known: RunReport) throws {
+  private func report(_ known: RunReport, _ journal: RunJournal?) throws {
     OutputFile.writeToStandardError(known.endSentence)
+    var known = known
+    known.timeline = try journal?.timeline(endingWith: known)
+    if let report { try OutputFile(report, option: "--report").write(try known.page) }
     if let json { try OutputFile(json, option: "--json").write(known.json.text() + "\n") }
   }
 

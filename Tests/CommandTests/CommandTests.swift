@@ -112,21 +112,6 @@ struct CommandTests {
     #expect(counters == ["heap bytes", "resident bytes", "operations"])
   }
 
-  @Test("--report is one page that needs nothing else, with memory and cycles drawn")
-  func pageHasPicture() throws {
-    let file = TemporaryFile()
-    let outcome = try Command.run([
-      "run", "graph", "--nodes", "1000", "--cycles", "3", "--quiet", "--memory-limit", "1GiB", "--report", file.path,
-    ])
-    #expect(outcome.exitCode == 0)
-    let page = try file.text()
-    for part in ["<polyline class=\"rss\"", "<polyline class=\"limit\"", "<rect class=\"forced\"", "cycle by forced"] {
-      #expect(page.contains(part), "no \(part)")
-    }
-    #expect(!page.contains("http"), "the page refers to something outside itself")
-    #expect(page.components(separatedBy: "<rect class=\"forced\"").count - 1 == 3)
-  }
-
   @Test(
     "workloads keep their data when every poll collects and free cells are overwritten",
     arguments: [

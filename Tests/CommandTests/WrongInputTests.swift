@@ -62,6 +62,9 @@ struct WrongInputTests {
     Case(arguments: graph + ["--dashboard", "example.org:80"], value: "example.org:80"),
     Case(arguments: graph + ["--dashboard", "::1:80"], value: "::1:80"),
     Case(arguments: graph + ["--report", "/no/such/folder/x.html"], value: "/no/such/folder/x.html"),
+    Case(arguments: graph + ["--events", "/no/such/folder/x.jsonl"], value: "/no/such/folder/x.jsonl"),
+    Case(arguments: graph + ["--csv", "/no/such/folder/x.csv"], value: "/no/such/folder/x.csv"),
+    Case(arguments: ["run", "--scenario", "x.yaml", "--timeline"], value: "--timeline"),
   ]
 
   static let ownOptions = [

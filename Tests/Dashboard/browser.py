@@ -103,8 +103,8 @@ class Browser:
         data = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"]
         path.write_bytes(base64.b64decode(data))
 
-    def complaints(self):
-        """Errors of the page's scripts, and requests to anybody else."""
+    def complaints(self, own="http://127.0.0.1:"):
+        """Errors of the pages' scripts, and requests to anybody else than addresses that begin with `own`."""
         found = []
         for event in self.events:
             parameters = event.get("params", {})
@@ -116,7 +116,7 @@ class Browser:
                     found.append(f"log: {parameters['entry']['text']}")
             if event.get("method") == "Network.requestWillBeSent":
                 url = parameters["request"]["url"]
-                if not url.startswith(("http://127.0.0.1:", "data:", "about:")):
+                if not url.startswith((own, "data:", "about:")):
                     found.append(f"a request to {url}")
         return found
 

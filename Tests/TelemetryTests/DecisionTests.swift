@@ -127,4 +127,18 @@ struct DecisionTests {
     #expect(look(at: 6_000_000_000).first?.text.contains("last of 3 times") == true)
     #expect(look(at: 60_000_000_000).isEmpty)
   }
+
+  @Test("operations that were turned away are told of every second at the most, and none is forgotten")
+  mutating func shedOperations() {
+    func shed(_ count: Int) -> DecisionFinder.Reading {
+      .init(statistics: statistics, groupLimitBytes: nil, phase: "", shedOperations: count)
+    }
+    _ = finder.decisions(at: 0, shed(0))
+    let first = finder.decisions(at: 1_000_000_000, shed(1))
+    #expect(first.map(\.kind) == [.shed])
+    #expect(text(first, 0).contains("1 operation was"))
+    #expect(finder.decisions(at: 1_500_000_000, shed(5)).isEmpty)
+    #expect(text(finder.decisions(at: 2_000_000_000, shed(1500)), 0).contains("1,499 operations were"))
+    #expect(finder.decisions(at: 9_000_000_000, shed(1500)).isEmpty)
+  }
 }

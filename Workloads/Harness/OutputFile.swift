@@ -3,7 +3,7 @@
 import Glibc
 import TricolorPlatform
 
-/// A file that will be written once, or standard output for "-".
+/// A file that will be written, whole or line by line, or standard output for "-".
 public final class OutputFile: Sendable {
   public let path: String
   private let descriptor: Int32

@@ -1,10 +1,11 @@
-// The thread beside the clients: ends the run when its time is up, samples memory for the pictures, shows progress, and does what the run is
+// The thread beside the clients: ends the run when its time is up, records it for the report, shows progress, and does what the run is
 // told on standard input.
 //
 // On a terminal one line is redrawn several times a second; elsewhere (a log, a file) a line every five seconds. Everything goes
 // to standard error, so that standard output holds the report alone.
 
 import Glibc
+import Histogram
 import Synchronization
 import Tricolor
 import TricolorPlatform
@@ -20,26 +21,28 @@ final class Reporter: Sendable {
   private let showsProgress: Bool
   private let isTerminal = isatty(2) == 1
   private let began = Clock.monotonic()
-  private let samples = Mutex<[MemorySample]>([])
+  /// Nil where nothing is recorded.
+  private let recorder: Mutex<RunRecorder?>
   private let isStopping = Atomic<Bool>(false)
   private let wake = FutexEvent()
-  private let keepsSamples: Bool
   private let resident: ResidentSetReader
   private let obeysOrders: Bool
 
   init(
-    context: RunContext, title: String, showsProgress: Bool, keepsSamples: Bool, obeysOrders: Bool
+    context: RunContext, title: String, showsProgress: Bool, recordsTo streams: RunStreams?, obeysOrders: Bool
   ) throws(PlatformError) {
+    let recorder = try streams.map { (streams) throws(PlatformError) in try RunRecorder(context, streams) }
+    self.recorder = Mutex(recorder)
     self.obeysOrders = obeysOrders
     resident = try ResidentSetReader()
     self.context = context
     self.title = title
     self.showsProgress = showsProgress
-    self.keepsSamples = keepsSamples
   }
 
   /// Runs `body` while watching.
   func watch<R>(_ body: () throws -> R) throws -> R {
+    record()
     let thread = try NativeThread.start(name: "reporter") { self.run() }
     defer {
       isStopping.store(true, ordering: .relaxed)
@@ -50,8 +53,15 @@ final class Reporter: Sendable {
     return try body()
   }
 
-  /// What was sampled, in order.
-  var recorded: [MemorySample] { samples.withLock { $0 } }
+  /// What was recorded, when the run is over, and why a file was given up meanwhile.
+  func finish(latencies: [Histogram<UInt64>], settings: [JSONValue.Member]) -> (RunRecording, PlatformError?) {
+    recorder.withLock { recorder in
+      guard let recorder else { return (RunRecording(), nil) }
+      return (recorder.finish(latencies: latencies, settings: settings), recorder.failure)
+    }
+  }
+
+  private func record() { recorder.withLock { $0?.record() } }
 
   private func run() {
     var ticks = 0
@@ -62,11 +72,11 @@ final class Reporter: Sendable {
       endTimeIfDue()
       orders?.obey(context)
       context.noteResident(resident.residentBytes())
+      record()
       report(ticks, &last)
       ticks += 1
       wake.wait(past: seen, timeoutNanoseconds: Int64(pause))
     }
-    if keepsSamples { sample(context.heap.statistics) }
   }
 
   /// Until the next tick, or the end of the run's time if that is sooner.
@@ -84,16 +94,7 @@ final class Reporter: Sendable {
 
   private func report(_ ticks: Int, _ last: inout (time: UInt64, operations: Int)) {
     let isDue = showsProgress && (isTerminal ? ticks % 2 == 0 : ticks % Self.sparseTicks == Self.sparseTicks - 1)
-    guard keepsSamples || isDue else { return }
-    let statistics = context.heap.statistics
-    if keepsSamples { sample(statistics) }
-    if isDue { show(statistics, &last) }
-  }
-
-  private func sample(_ statistics: HeapStatistics) {
-    let sample = MemorySample(
-      time: Clock.monotonic() - began, statistics: statistics, operations: context.operations)
-    samples.withLock { $0.append(sample) }
+    if isDue { show(context.heap.statistics, &last) }
   }
 
   private func show(_ statistics: HeapStatistics, _ last: inout (time: UInt64, operations: Int)) {

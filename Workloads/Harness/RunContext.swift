@@ -21,6 +21,7 @@ public final class RunContext: Sendable {
   let signals = RunSignals()
   /// Operations a second that the run is held to, 0 for as many as can be.
   private let rate: Atomic<Int>
+  private let shed = Atomic<Int>(0)
   let state: Mutex<RunState>
 
   /// A context in which nothing has happened.
@@ -99,6 +100,12 @@ public final class RunContext: Sendable {
   }
 
   // MARK: Clients
+
+  /// Counts an operation that was turned away for want of memory.
+  public func addShed() { shed.wrappingAdd(1, ordering: .relaxed) }
+
+  /// Operations that `addShed` has counted.
+  public var shedOperations: Int { shed.load(ordering: .relaxed) }
 
   /// Adds latencies that a workload without clients recorded, a histogram for each kind, to the run's and those of the phase that runs.
   public func add(_ latencies: [Histogram<UInt64>]) { state.withLock { $0.merge(latencies) } }

@@ -119,6 +119,8 @@ public struct RunReport: Sendable {
   public var interrupted = false
   /// The workload's own figures.
   public var figures: JSONValue = [:]
+  /// The recorded timeline; nil where none was asked for, and the object of `--json` has no such key then.
+  public var timeline: JSONValue?
 
   /// A report in which nothing has happened yet.
   public init(workload: String, seed: UInt64, threads: Int) {
@@ -156,7 +158,8 @@ extension RunReport {
 
   /// The object of `tricolor run --json`.
   public var json: JSONValue {
-    .object(runMembers + collectorMembers + memoryMembers + outcomeMembers)
+    let recorded = timeline.map { [JSONValue.Member("timeline", $0)] } ?? []
+    return .object(runMembers + collectorMembers + memoryMembers + outcomeMembers + recorded)
   }
 
   private var runMembers: [JSONValue.Member] {
@@ -223,6 +226,7 @@ extension RunReport {
   private var result: JSONValue {
     var members: [JSONValue.Member] = []
     if case .object(let own) = figures { members = own }
+    if let simulationNotice { members.append(.init("simulationNotice", .string(simulationNotice))) }
     members.append(.init("interrupted", .bool(interrupted)))
     members.append(.init("endedByLimitPolicy", .bool(endedByLimitPolicy)))
     members.append(

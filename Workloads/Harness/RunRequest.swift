@@ -24,8 +24,10 @@ public struct RunRequest: Sendable {
   public let settings: Settings
   /// Whether progress goes to standard error.
   public let showsProgress: Bool
-  /// Whether events and samples are kept for pictures.
+  /// Whether the run is recorded.
   public let records: Bool
+  /// Whether the report keeps what was recorded.
+  public let keepsTimeline: Bool
   /// Where the run is to be seen while it goes on; nil for nowhere.
   public let dashboard: DashboardAddress?
 
@@ -53,8 +55,10 @@ public struct RunRequest: Sendable {
     public var isQuiet = false
     /// --dashboard.
     public var dashboard: String?
-    /// Whether --report or --trace was given.
+    /// Whether any file is asked for that tells the run's course: --report, --timeline, --trace, --events or --csv.
     public var records = false
+    /// Whether --report or --timeline was given.
+    public var keepsTimeline = false
 
     /// Nothing given.
     public init() {}
@@ -84,7 +88,8 @@ public struct RunRequest: Sendable {
     }
     obeysOrders = texts.obeysOrders
     showsProgress = !texts.isQuiet
-    records = texts.records
+    records = texts.records || texts.keepsTimeline
+    keepsTimeline = texts.keepsTimeline
     dashboard = try texts.dashboard.map { (text) throws(UsageError) in
       try DashboardAddress.parse(text, option: DashboardAddress.option)
     }
@@ -131,5 +136,18 @@ public struct RunRequest: Sendable {
     }
     guard let duration = texts.duration else { return nil }
     return .nanoseconds(UInt64(try DurationSetting.parse(duration, name: "--duration")))
+  }
+}
+
+extension RunRequest {
+  /// All settings by the names of their variables; one that has no value is an empty text.
+  var settingMembers: [JSONValue.Member] {
+    Settings.variableNames.map { name in
+      do throws(SettingsError) {
+        return JSONValue.Member(name, .string(try settings.text(of: name)))
+      } catch {
+        preconditionFailure("the settings do not know their own variable: \(error)")
+      }
+    }
   }
 }

@@ -12,14 +12,17 @@ public struct FinishedRun: Sendable {
   public let report: RunReport
   /// Empty unless the request asked for recording.
   public let recording: RunRecording
+  /// Why one of the files that were written meanwhile was given up; nil when all are whole.
+  public let streamFailure: PlatformError?
 }
 
 /// Runs workloads.
 public enum Runner {
   /// Runs to the end, or until SIGINT or SIGTERM.
   ///
+  /// - Parameter streams: files that are written meanwhile, where the request asks for a recording.
   /// - Throws: `UsageError` for wrong input found late, `HeapError`, or whatever the workload failed with.
-  public static func run(_ request: RunRequest) throws -> FinishedRun {
+  public static func run(_ request: RunRequest, streams: RunStreams = RunStreams()) throws -> FinishedRun {
     Interrupt.catch()
     let dashboard = try request.dashboard.map { (address) throws(UsageError) in try Dashboard(address) }
     let group = try MemoryGroup.current()
@@ -30,13 +33,12 @@ public enum Runner {
     let heap =
       try simulated.map { try Heap(configuration: configuration, simulatedNodes: $0) }
       ?? Heap(configuration: configuration)
-    let cycles = request.records ? CycleCollector(heap) : nil
     let context = RunContext(
       heap: heap, threads: request.threads, seed: request.seed, extent: request.extent,
-      kinds: request.workload.kinds, rate: request.rate, isWatched: dashboard != nil)
+      kinds: request.workload.kinds, rate: request.rate, isWatched: dashboard != nil || request.records)
     let reporter = try Reporter(
       context: context, title: request.workload.name, showsProgress: request.showsProgress,
-      keepsSamples: request.records, obeysOrders: request.obeysOrders)
+      recordsTo: request.records ? streams : nil, obeysOrders: request.obeysOrders)
     let result = try shown(by: dashboard, context, request) {
       try reporter.watch {
         let result = try workload.run(context)
@@ -49,8 +51,10 @@ public enum Runner {
     report.nodes = simulated ?? max(1, nodes)
     report.simulatedNodes = simulated
     report.processors = try processors(request.settings)
-    return FinishedRun(
-      report: report, recording: RunRecording(samples: reporter.recorded, cycles: cycles?.finish() ?? []))
+    let (recording, failure) = reporter.finish(
+      latencies: context.state.withLock { $0.latencies }, settings: request.settingMembers)
+    if request.keepsTimeline { report.timeline = recording.timeline }
+    return FinishedRun(report: report, recording: recording, streamFailure: failure)
   }
 
   /// Runs `body`, shown by the dashboard if there is one.
@@ -96,19 +100,4 @@ extension RunContext {
     report.figures = result.figures
     return report
   }
-}
-
-/// Gathers a heap's events on a task of its own, until asked for them.
-private final class CycleCollector: Sendable {
-  private let events = Mutex<[CycleEvent]>([])
-
-  init(_ heap: Heap) {
-    let stream = heap.events
-    Task.detached { [self] in
-      for await event in stream { events.withLock { $0.append(event) } }
-    }
-  }
-
-  /// What has come so far. Events of cycles that ended some milliseconds ago may be missing.
-  func finish() -> [CycleEvent] { events.withLock { $0 } }
 }

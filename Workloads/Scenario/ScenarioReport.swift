@@ -206,14 +206,4 @@ extension JSONValue {
       self = ["true": .bool(true), "false": .bool(false)][scalar.string] ?? .null
     }
   }
-
-  /// A number of whatever kind.
-  fileprivate var number: Double? {
-    switch self {
-    case .integer(let value): Double(value)
-    case .unsigned(let value): Double(value)
-    case .float(let value): value
-    default: nil
-    }
-  }
 }

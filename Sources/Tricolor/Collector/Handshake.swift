@@ -121,7 +121,7 @@ extension MutatorCore {
       state.pointee.answered.store(request, ordering: .releasing)
     }
     clearPoll()
-    heap.state.pointee.statistics.noteHold(wall: Clock.monotonic() - wall, cpu: Clock.threadCPU() - cpu)
+    heap.state.pointee.statistics.noteHold(of: state.pointee.threadID, since: wall, cpu: Clock.threadCPU() - cpu)
     let posted = heap.state.pointee.postedAt.load(ordering: .relaxed)
     heap.state.pointee.statistics.noteAnswer(
       thread: state.pointee.threadID, nanoseconds: wall > posted ? wall - posted : 0)
@@ -204,7 +204,7 @@ extension MutatorCore {
     ).exchanged {
       heap.waitForRelease(self)
     }
-    heap.state.pointee.statistics.noteHold(wall: Clock.monotonic() - began, cpu: 0)
+    heap.state.pointee.statistics.noteHold(of: state.pointee.threadID, since: began, cpu: 0)
   }
 
   fileprivate func wakeIfWaiting() { heap.state.pointee.released.signalAll() }

@@ -32,7 +32,7 @@ extension HeapCore {
     if bytes > roomUnderLimit && !overdraw(bytes) {
       if let run = try takeElsewhere(blocks, pool, onlyHeld: true) { return .run(run.first, isZero: false) }
       let began = Clock.monotonic()
-      defer { state.pointee.statistics.noteStall(Clock.monotonic() - began) }
+      defer { state.pointee.statistics.noteStall(of: mutator.state.pointee.threadID, since: began) }
       if let block = try makeRoom(bytes, for: mutator, orElse) { return .other(block) }
     }
     if isFull(pool), let run = try takeElsewhere(blocks, pool, onlyHeld: false) {

@@ -190,7 +190,7 @@ extension MutatorCore {
       if state.pointee.poll.load(ordering: .relaxed) != 0 { answerPoll() }
     }
     if marking > 0 { heap.noteAssist(marking) }
-    if marking > 0 || waited { heap.state.pointee.statistics.noteStall(Clock.monotonic() - began) }
+    if marking > 0 || waited { heap.state.pointee.statistics.noteStall(of: state.pointee.threadID, since: began) }
   }
 
   /// Nothing to mark, but the heap is past its goal: the cycle is about to end, wait for that instead of growing further.

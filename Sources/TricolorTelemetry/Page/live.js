@@ -90,12 +90,7 @@ for (const [name, window] of WINDOWS) {
   };
   document.getElementById("windows").append(button);
 }
-element.addEventListener("pointermove", (event) => {
-  if (!event.target.closest("svg.band")) return;
-  view.cursor = element.timeAt(event.clientX);
-  draw();
-});
-element.addEventListener("pointerleave", () => { view.cursor = null; draw(); });
+followPointer(element, view, draw);
 addEventListener("resize", draw);
 document.addEventListener("visibilitychange", draw);
 poll();

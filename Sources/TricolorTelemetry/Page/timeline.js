@@ -31,8 +31,13 @@ const CAUSES = [
 ];
 const KINDS = {
   phase: "flag", setting: "square", pacer: "circle", limit: "cross", pressure: "triangle", kernel: "diamond", limiter: "cross",
-  thread: "circle",
+  thread: "circle", shed: "cross", killed: "cross",
 };
+// What was lost for want of memory: crosses in the band of memory.
+const LOSSES = [
+  { key: "shed", name: "operations turned away", shape: "cross", colour: "bad", size: 4 },
+  { key: "killed", name: "killed by the kernel", shape: "cross", colour: "bad", size: 8 },
+];
 
 // MARK: History
 
@@ -47,8 +52,8 @@ function absorb(history, response) {
     response.columns.forEach((name, index) => { sample[name] = row[index]; });
     history.samples.push(sample);
   }
-  for (const [number, start, duration, cause, before, after] of response.cycles) {
-    history.cycles.push({ number, start, duration, cause, before, after });
+  for (const [number, start, duration, cause, before, after, left] of response.cycles) {
+    history.cycles.push({ number, start, duration, cause, before, after, left });
   }
   for (const [time, kind, text] of response.decisions) history.decisions.push({ time, kind, text });
   history.last = response.last;
@@ -174,6 +179,15 @@ function rows(f, ticks, y, name) {
   });
 }
 
+// Round amounts of memory up to a largest one, six at the most.
+function byteSteps(top) {
+  let step = 1024;
+  while (top / step > 6) step *= 2;
+  return Array.from({ length: Math.floor(top / step) + 1 }, (_, i) => i * step);
+}
+
+function byteName(value) { return value === 0 ? "0" : bytes(value).replace(".0 ", " "); }
+
 function rowName(f, y, name) { return `<text x="${f.left - 6}" y="${(y + 4).toFixed(1)}" text-anchor="end">${name}</text>`; }
 
 // Names at the right end of their lines, moved apart where they would lie on each other.
@@ -276,23 +290,31 @@ function memoryBand(f, history, now) {
   const bounds = samples.flatMap((s) => MEMORY_LINES.map((item) => s[item.key])).filter((v) => v !== null && v <= 4 * highest);
   const top = Math.max(highest, ...bounds) * 1.07;
   const y = (value) => bottom - value / top * (bottom - 18);
-  let step = 1024;
-  while (top / step > 6) step *= 2;
-  const ticks = rows(f, Array.from({ length: Math.floor(top / step) + 1 }, (_, i) => i * step), y, (v) => (v === 0 ? "0" : bytes(v).replace(".0 ", " ")));
+  const ticks = rows(f, byteSteps(top), y, byteName);
   const every = Math.ceil(cycles.length / (f.width / 3));
   const dots = cycles.filter((c) => c.number % every === 0 || every <= 1).map((c) => {
     const cause = CAUSES.find((item) => item.key === c.cause);
-    return `<g><title>cycle ${c.number}, ${c.cause}, at ${clock(c.start)}: ${bytes(c.before)} to ${bytes(c.after)} in ${duration(c.duration)}</title>`
-      + `${shape(cause.shape, f.x(c.start), y(c.before), colourOf(cause), 4.3)}</g>`;
+    const x = f.x(c.start).toFixed(1);
+    return `<g><title>cycle ${c.number}, ${c.cause}, at ${clock(c.start)}: began at ${bytes(c.before)}, ended at ${bytes(c.after)} after `
+      + `${duration(c.duration)}, left ${bytes(c.left)}</title><line class="found" x1="${x}" x2="${x}" y1="${y(c.before).toFixed(1)}" `
+      + `y2="${y(c.left).toFixed(1)}"/>${shape(cause.shape, f.x(c.start), y(c.before), colourOf(cause), 4.3)}</g>`;
+  }).join("");
+  const losses = history.decisions.filter((d) => d.time >= f.begin && LOSSES.some((item) => item.key === d.kind));
+  const crosses = losses.map((d) => {
+    const item = LOSSES.find((one) => one.key === d.kind);
+    return `<g><title>${clock(d.time)}: ${escapeText(d.text)}</title>`
+      + `${shape("cross", f.x(d.time), y(sampleAt(history.samples, d.time).resident), colourOf(item), item.size)}</g>`;
   }).join("");
   const lines = MEMORY_LINES.filter((item) => samples.some((s) => s[item.key] !== null));
-  const names = lines.map((item) => ({ name: item.name, colour: colourOf(item), y: now[item.key] === null ? null : Math.max(4, y(now[item.key])) }));
+  const last = samples[samples.length - 1];
+  const names = lines.map((item) => ({ name: item.name, colour: colourOf(item), y: last[item.key] === null ? null : Math.max(4, y(last[item.key])) }));
   const body = `<defs>${LAYERS.map((item) => pattern("memory", item)).join("")}</defs>${timeAxis(f, bottom)}${ticks.map((t) => t.grid).join("")}`
-    + clipped("memory", stack("memory", f, LAYERS, samples, (s, key) => s[key], y) + lines.map((item) => line(f, item, samples, y)).join("") + dots)
+    + clipped("memory", stack("memory", f, LAYERS, samples, (s, key) => s[key], y) + lines.map((item) => line(f, item, samples, y)).join("") + dots + crosses)
     + phaseLines(f, history, bottom, true) + ticks.map((t) => t.text).join("") + endNames(f, names, 4, bottom);
   const part = every > 1 ? `; one of ${every} cycles is drawn` : "";
   return legend("memory", LAYERS, (item) => bytes(now[item.key])) + legend("lines", lines, (item) => bytes(now[item.key]))
     + legend("causes", CAUSES.filter((item) => cycles.some((c) => c.cause === item.key)), (item) => cycles.filter((c) => c.cause === item.key).length)
+    + legend("losses", LOSSES.filter((item) => losses.some((d) => d.kind === item.key)), (item) => losses.filter((d) => d.kind === item.key).length)
     + (part && `<p class="faint">${part.slice(2)}</p>`)
     + svg(f, height, "memory", `Memory: ${bytes(now.resident)} resident, ${bytes(now.live)} live, goal ${bytes(now.goal)}, limit ${bytes(now.limit)}`, body);
 }
@@ -341,7 +363,7 @@ function decisionBand(f, history) {
   const kinds = Object.keys(KINDS).filter((kind) => kind !== "phase" && history.decisions.some((d) => d.kind === kind));
   const height = Math.max(1, kinds.length) * 18 + 24, bottom = height - 20;
   const marks = history.decisions.filter((d) => d.kind !== "phase" && d.time >= f.begin && d.time <= f.end).map((d) => `<g><title>${clock(d.time)}: ${escapeText(d.text)}</title>`
-    + `${shape(KINDS[d.kind], f.x(d.time), 14 + kinds.indexOf(d.kind) * 18, d.kind === "limit" || d.kind === "limiter" ? "var(--bad)" : "var(--ink)", 4.5)}</g>`);
+    + `${shape(KINDS[d.kind], f.x(d.time), 14 + kinds.indexOf(d.kind) * 18, ["limit", "limiter", "shed", "killed"].includes(d.kind) ? "var(--bad)" : "var(--ink)", 4.5)}</g>`);
   const names = kinds.map((kind, index) => rowName(f, 14 + index * 18, kind));
   const body = timeAxis(f, bottom) + phaseLines(f, history, bottom, false) + marks.join("") + names.join("");
   return svg(f, height, "decisions", `Decisions: ${history.decisions.length}; the list below has them in words`, body);
@@ -366,15 +388,26 @@ function legend(place, items, valueOf) {
 
 // MARK: All of it
 
-// Draws the bands into `element`. `view.window`: nanoseconds to show before the end, 0 for all; `view.cursor`: a time to read values at, or null.
+// What the keys to the bands name: the moment of the cursor, or the last; of a whole run without a cursor the peak, the sums, and the longest.
+function readings(history, view) {
+  const samples = history.samples;
+  if (view.isWhole && view.cursor === null) {
+    return { memory: largestResident(samples), latency: longest(samples), cpu: samples[samples.length - 1], before: samples[0] };
+  }
+  const now = sampleAt(samples, view.cursor ?? Infinity);
+  return { memory: now, latency: now, cpu: now, before: sampleAt(samples, now.time - 1e9) };
+}
+
+// Draws the bands into `element`. `view.window`: nanoseconds to show before the end, 0 for all; `view.cursor`: a time to read values at, or null;
+// `view.isWhole`: whether the run is over.
 function drawBands(element, history, view) {
   // Without a width the element is not shown.
   if (history.samples.length < 2 || element.clientWidth === 0) return;
   const f = frame(element.clientWidth, history, view);
-  const now = sampleAt(history.samples, view.cursor ?? Infinity);
-  const before = sampleAt(history.samples, now.time - 1e9);
+  const now = readings(history, view);
   const sections = {
-    memory: () => memoryBand(f, history, now), cpu: () => cpuBand(f, history, now, before), latency: () => latencyBand(f, history, now),
+    memory: () => memoryBand(f, history, now.memory), cpu: () => cpuBand(f, history, now.cpu, now.before),
+    latency: () => latencyBand(f, history, now.latency),
     decisions: () => decisionBand(f, history),
   };
   for (const [name, draw] of Object.entries(sections)) section(element, name).innerHTML = draw();
@@ -398,6 +431,16 @@ function section(element, name) {
   block.append(found);
   element.append(block);
   return found;
+}
+
+// Has the bands in `element` read at the pointer's time: sets `view.cursor` and draws again.
+function followPointer(element, view, draw) {
+  element.addEventListener("pointermove", (event) => {
+    if (!event.target.closest("svg.band")) return;
+    view.cursor = element.timeAt(event.clientX);
+    draw();
+  });
+  element.addEventListener("pointerleave", () => { view.cursor = null; draw(); });
 }
 
 function drawCursor(element, f, time) {

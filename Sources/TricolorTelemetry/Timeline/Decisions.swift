@@ -2,7 +2,8 @@
 // before, so that the heap itself needs to tell nothing that its statistics do not.
 //
 // What begins cycles may alternate from one to the next near the limit; a change is told when three cycles in a row agree. Threads that let
-// the collector wait are told of every five seconds at the most: on a busy machine there are many.
+// the collector wait are told of every five seconds at the most: on a busy machine there are many. Operations
+// that were turned away are told of every second at the most.
 
 import Tricolor
 
@@ -26,6 +27,10 @@ public struct Decision: Sendable, Equatable {
     case limiter
     /// A thread let the collector wait.
     case thread
+    /// The workload turned operations away for want of memory.
+    case shed
+    /// The kernel killed the run.
+    case killed
   }
 
   /// Nanoseconds since the run began.
@@ -67,12 +72,15 @@ public struct DecisionFinder: Sendable {
     public var groupLimitBytes: Int?
     /// The workload's phase; empty for none.
     public var phase: String
+    /// Operations that the workload has turned away so far.
+    public var shedOperations: Int
 
     /// A reading of all of it at one moment.
-    public init(statistics: HeapStatistics, groupLimitBytes: Int?, phase: String) {
+    public init(statistics: HeapStatistics, groupLimitBytes: Int?, phase: String, shedOperations: Int = 0) {
       self.statistics = statistics
       self.groupLimitBytes = groupLimitBytes
       self.phase = phase
+      self.shedOperations = shedOperations
     }
   }
 
@@ -85,6 +93,9 @@ public struct DecisionFinder: Sendable {
   /// When slow threads were last told of, and how often there had been one.
   private var toldSlow: (time: UInt64, count: Int)?
   private static let slowInterval: UInt64 = 5_000_000_000
+  /// When operations that were turned away were last told of, and how many there had been.
+  private var toldShed: (time: UInt64, count: Int)?
+  private static let shedInterval: UInt64 = 1_000_000_000
 
   /// Has seen nothing.
   public init() {}
@@ -95,7 +106,7 @@ public struct DecisionFinder: Sendable {
     guard let before else { return [beginning(now), phase(nil, now)].compactMap { $0?.at(time) } }
     let found = [phase(before, now), limitChange(before, now), growthChange(before, now), groupChange(before, now)]
     let signs = [causeChange(before, now), unmet(before, now), tightening(before, now), limiter(before, now)]
-    return (found + signs + [slowThread(at: time, now)]).compactMap { $0?.at(time) }
+    return (found + signs + [slowThread(at: time, now), shed(at: time, now)]).compactMap { $0?.at(time) }
   }
 
   private struct Words {
@@ -196,6 +207,17 @@ public struct DecisionFinder: Sendable {
       kind: .thread,
       text: "thread \(now.statistics.slowSafepointThread) took longer than 10 ms to reach its safepoint"
         + (times > 1 ? ", the last of \(times) times" : ""))
+  }
+
+  private mutating func shed(at time: UInt64, _ now: Reading) -> Words? {
+    let operations = now.shedOperations - (toldShed?.count ?? 0)
+    if operations <= 0 { return nil }
+    if let toldShed, time < toldShed.time + DecisionFinder.shedInterval { return nil }
+    toldShed = (time, now.shedOperations)
+    return Words(
+      kind: .shed,
+      text:
+        "\(Figures.count(operations)) operation\(operations == 1 ? " was" : "s were") turned away for want of memory")
   }
 
   private func growth(_ reading: Reading) -> String { reading.statistics.gcPercent.map { "\($0)" } ?? "off" }

@@ -96,6 +96,9 @@ public struct Timeline: Sendable {
   /// All samples kept, the oldest first.
   var kept: [TimelineSample] { samples.map(\.item) }
 
+  /// All decisions kept, the oldest first.
+  var keptDecisions: [Decision] { decisions.map(\.item) }
+
   /// What was added after `number`, as `TimelinePage` reads it: `last`, names of columns, rows, cycles, decisions, and how many cycles and
   /// decisions there were of which it has only some.
   public func members(after number: Int) -> [JSONValue.Member] {
@@ -118,11 +121,11 @@ extension Array {
 }
 
 extension CycleEvent {
-  /// What a picture needs of a cycle: number, start, duration, cause, live bytes at its start and end.
+  /// What a picture needs of a cycle: number, start, duration, cause, what lay on the heap at its start and end, and what it left alive.
   fileprivate var mark: JSONValue {
     [
       .integer(number), .unsigned(startedAt), .unsigned(durationNanoseconds), .string(cause.label),
-      .integer(liveAtStart), .integer(liveAtEnd),
+      .integer(liveAtStart), .integer(liveAtEnd), .integer(markedBytes),
     ]
   }
 }

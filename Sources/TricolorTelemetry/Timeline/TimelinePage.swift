@@ -8,6 +8,10 @@ public enum TimelinePage {
   public static let style = text(PackageResources.timeline_css)
   /// The script that draws.
   public static let drawing = text(PackageResources.timeline_js)
+  /// What a page of finished runs adds to the style sheet.
+  static let reportStyle = text(PackageResources.report_css)
+  /// The script that draws a page of finished runs.
+  static let reportDrawing = text(PackageResources.report_js)
 
   /// The page of a running process. It asks for `samples?since=N` beside itself.
   public static let live = """

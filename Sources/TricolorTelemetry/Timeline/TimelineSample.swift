@@ -143,14 +143,14 @@ public struct TimelineSample: Sendable, Equatable {
 
 extension TimelineSample {
   /// The names of `row`, in its order. Pages read samples by these names.
-  static let columns = [
+  public static let columns = [
     "time", "live", "new", "unused", "free", "foreign", "files", "resident", "goal", "limit", "groupLimit", "available",
     "mutator", "assist", "background", "idle", "sweep", "scavenge", "cap", "operations", "cycles", "hold", "stall",
     "operation",
   ]
 
   /// The sample as an array without names: a history has hundreds of them.
-  var row: JSONValue {
+  public var row: JSONValue {
     .array(
       [
         .unsigned(time), .integer(liveBytes), .integer(newBytes), .integer(unusedBytes), .integer(freeBytes),

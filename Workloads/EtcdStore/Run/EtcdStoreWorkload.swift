@@ -103,7 +103,7 @@ extension WorkDriver {
       .init("watchCancellations", .integer(past.cancellations + hub.cancellations)),
       .init("listsFinished", .integer(partitions.reduce(0) { $0 + $1.list.finishedLists })),
       .init("listRestarts", .integer(partitions.reduce(0) { $0 + $1.list.restarts })),
-      .init("shed", .integer(partitions.reduce(0) { $0 + $1.shedOperations })),
+      .init("shed", .integer(context.shedOperations)),
       .init("logCuts", .integer(shedding.cuts)),
       .init("pressure", shedding.figures),
       .init("slowRequests", .integer(past.slowRequests + state.slowRequests)),

@@ -32,7 +32,6 @@ final class Partition {
   var list = ListCursor()
   /// The store's answers that were not what the shadow says.
   var wrongAnswers = 0
-  var shedOperations = 0
   var leasesEnded = 0
   /// The last write left so much history that somebody should compact it.
   var compactionIsDue = false

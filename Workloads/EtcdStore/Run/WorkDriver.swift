@@ -71,7 +71,7 @@ final class WorkDriver: Sendable {
     for start in stride(from: 0, to: partition.all.count, by: step) {
       let began = WorkDriver.now()
       if isOver || end.isOver(at: began) { return }
-      try orShed(partition) { try partition.load(from: start, count: step, store, m) }
+      try orShed { try partition.load(from: start, count: step, store, m) }
       note(.transaction, since: began, client, table)
     }
   }
@@ -221,7 +221,7 @@ final class WorkDriver: Sendable {
   /// One operation of the phase; nil when it was shed.
   private func operation(_ phase: WorkPhase, _ partition: Partition, _ m: Mutator) throws -> WorkKind? {
     var kind: WorkKind? = nil
-    try orShed(partition) {
+    try orShed {
       switch phase {
       case .listStorm where shedding.refusesLists: kind = refuseList(partition, m)
       case .listStorm: kind = try list(partition, m)
@@ -247,18 +247,18 @@ final class WorkDriver: Sendable {
 
   /// Turns a list away; the client comes back after a while.
   private func refuseList(_ partition: Partition, _ m: Mutator) -> WorkKind? {
-    partition.shedOperations += 1
+    context.addShed()
     partition.restartList()
     m.blocking { _ = usleep(WorkDriver.retryMicroseconds) }
     return nil
   }
 
   /// Under a hard limit memory may run out: then the operation has not happened, and is counted as shed.
-  private func orShed(_ partition: Partition, _ body: () throws -> Void) throws {
+  private func orShed(_ body: () throws -> Void) throws {
     do {
       try body()
     } catch is OutOfMemory {
-      partition.shedOperations += 1
+      context.addShed()
     }
   }
 
@@ -269,7 +269,7 @@ final class WorkDriver: Sendable {
     do {
       if try body() != nil { note(.compaction, since: began, client, table) }
     } catch is OutOfMemory {
-      partitions[client.index].shedOperations += 1
+      context.addShed()
     }
   }
 
@@ -280,7 +280,7 @@ final class WorkDriver: Sendable {
       snapshots.withLock { $0.append(report) }
       note(.snapshot, since: began, client, table)
     } catch {
-      partitions[client.index].shedOperations += 1
+      context.addShed()
     }
   }
 

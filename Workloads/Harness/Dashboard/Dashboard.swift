@@ -40,6 +40,8 @@ final class Dashboard: Sendable {
   /// Until the run's thread takes it.
   private let server: Mutex<HTTPServer?>
   private let url: String
+  /// How the run ended, once it has.
+  private let ending = Mutex<Ending?>(nil)
 
   /// Begins to listen, so that an address that cannot be had is an error before anything runs.
   ///
@@ -56,31 +58,32 @@ final class Dashboard: Sendable {
   func show<R>(
     _ context: RunContext, _ request: RunRequest, ending: (R) -> Ending, _ body: () throws -> R
   ) throws -> R {
-    let inbox = DashboardInbox(context.heap)
     let session = try DashboardSession(context, request)
     OutputFile.writeToStandardError("tricolor: dashboard at \(url)\n")
     let made = Mutex(Optional(session))
     let thread = try NativeThread.start(name: "dashboard") {
       guard let session = made.withLock({ $0.take() }), let server = self.server.withLock({ $0.take() }) else { return }
-      self.run(server, session, inbox)
+      self.run(server, session)
     }
     defer { thread.join() }
     do {
       let result = try body()
-      inbox.end(ending(result))
+      end(ending(result))
       return result
     } catch {
-      inbox.end(Ending(text: "\(error)", isGood: false))
+      end(Ending(text: "\(error)", isGood: false))
       throw error
     }
   }
 
-  private func run(_ server: HTTPServer, _ session: DashboardSession, _ inbox: DashboardInbox) {
+  private func end(_ ending: Ending) { self.ending.withLock { $0 = ending } }
+
+  private func run(_ server: HTTPServer, _ session: DashboardSession) {
     var next = Clock.monotonic()
     var leavesAt = UInt64.max
     while Clock.monotonic() < leavesAt {
       if Clock.monotonic() >= next {
-        session.sample(inbox.take())
+        session.sample(ending.withLock { $0 })
         // A thread that was not let run skips what it has missed: two samples at once would tell nothing.
         next = max(next, Clock.monotonic() - Dashboard.interval / 2) + Dashboard.interval
         if session.hasEnded && leavesAt == .max {
@@ -89,48 +92,6 @@ final class Dashboard: Sendable {
         }
       }
       server.turn(until: min(next, leavesAt)) { session.answer($0) }
-    }
-  }
-}
-
-/// What other threads tell the dashboard's.
-final class DashboardInbox: Sendable {
-  struct Content: Sendable {
-    var cycles: [CycleEvent] = []
-    var decisions: [Decision] = []
-    var ending: Dashboard.Ending?
-  }
-
-  private let content = Mutex(Content())
-  private let heapMade: UInt64
-
-  /// Collects what `heap` tells from now on.
-  init(_ heap: Heap) {
-    heapMade = Clock.monotonic() - heap.statistics.elapsedNanoseconds
-    let (events, pressure) = (heap.events, heap.pressure)
-    Task.detached { [self] in
-      for await event in events { content.withLock { $0.cycles.append(event) } }
-    }
-    Task.detached { [self] in
-      for await event in pressure { note(event) }
-    }
-  }
-
-  private func note(_ event: PressureEvent) {
-    let decision = Decision(time: Clock.monotonic() - heapMade, pressure: event)
-    content.withLock { $0.decisions.append(decision) }
-  }
-
-  func end(_ ending: Dashboard.Ending) { content.withLock { $0.ending = ending } }
-
-  /// What has come since the last call; the ending stays.
-  func take() -> Content {
-    content.withLock { content in
-      defer {
-        content.cycles = []
-        content.decisions = []
-      }
-      return content
     }
   }
 }

@@ -12,11 +12,7 @@ final class DashboardSession {
   private let subtitle: String
   /// Tells this process from another that listens at the same port later.
   private let run = "\(getpid())-\(Clock.monotonic())"
-  private let resident: ResidentSetReader
-  private let group: MemoryGroup?
-  private var timeline = Timeline()
-  private var sampler = TimelineSampler()
-  private var finder = DecisionFinder()
+  private let history: RunHistory
   private var ending: Dashboard.Ending?
   /// When samples were last asked for, 0 for never.
   private(set) var askedAt: UInt64 = 0
@@ -26,31 +22,16 @@ final class DashboardSession {
     workload = request.workload.name
     let threads = context.threads == 1 ? "1 client thread" : "\(context.threads) client threads"
     subtitle = "\(threads), seed \(context.seed), process \(getpid())"
-    resident = try ResidentSetReader()
-    group = try MemoryGroup.current()
+    history = try RunHistory(context)
   }
 
   var hasEnded: Bool { ending != nil }
 
-  /// Adds a sample of this moment, and what came meanwhile.
-  func sample(_ news: DashboardInbox.Content) {
+  /// Adds a sample of this moment, and what came meanwhile; the last one once the run has ended.
+  func sample(_ ending: Dashboard.Ending?) {
     if hasEnded { return }
-    let reading = self.reading()
-    for cycle in news.cycles { timeline.add(cycle) }
-    for decision in news.decisions { timeline.add(decision) }
-    let state = DecisionFinder.Reading(
-      statistics: reading.statistics, groupLimitBytes: reading.groupLimitBytes, phase: context.phaseName)
-    for decision in finder.decisions(at: reading.statistics.elapsedNanoseconds, state) { timeline.add(decision) }
-    timeline.add(sampler.sample(reading))
-    ending = news.ending
-  }
-
-  private func reading() -> TimelineSampler.Reading {
-    TimelineSampler.Reading(
-      statistics: context.heap.statistics, capPercent: context.heap.configuration.settings.gcCPULimit,
-      mappedBytes: resident.mappedBytes(),
-      groupLimitBytes: group?.hardLimit().map { Int(clamping: $0) }, operations: context.operations,
-      operationCounts: context.liveLatencies)
+    history.sample()
+    self.ending = ending
   }
 
   // MARK: Answers
@@ -77,12 +58,12 @@ final class DashboardSession {
       .init("phase", .string(context.phaseName)), .init("pressure", .string("\(context.heap.pressureLevel)")),
       .init("ended", ending.map { ["text": .string($0.text), "isGood": .bool($0.isGood)] } ?? .null),
     ]
-    let body = JSONValue.object(head + timeline.members(after: since)).text(indented: false) + "\n"
+    let body = JSONValue.object(head + history.timeline.members(after: since)).text(indented: false) + "\n"
     return HTTPResponse(.ok, type: "application/json", body: body)
   }
 
   private var metrics: String {
-    let reading = self.reading()
+    let reading = history.reading()
     var text = PrometheusText()
     text.addInfo(
       "tricolor_run_info", "The run that this is.",
