@@ -222,13 +222,16 @@ function outline(f, bars, y, bottom, look) {
 
 // MARK: Parts of the page
 
+// Whether a run ended by itself; the counters of others ended with them.
+function hasEnded(json) { return !json.oomKilled && json.result.endedByLimitPolicy !== true; }
+
 function facts(run) {
   const j = run.json;
   const causes = Object.entries(j.result.cyclesByCause ?? {}).filter(([, number]) => number > 0).map(([cause, number]) => `${count(number)} ${cause}`);
   const limit = j.limitBytes ?? j.cgroupLimitBytes;
-  const list = [
-    ["operations per second", count(j.operationsPerSecond)], ["time", `${j.seconds.toFixed(1)} s`],
-    ["peak RSS", limit ? `${bytes(j.peakRSSBytes)} of ${bytes(limit)}` : bytes(j.peakRSSBytes)],
+  const known = [["time", `${j.seconds.toFixed(1)} s`], ["peak RSS", limit ? `${bytes(j.peakRSSBytes)} of ${bytes(limit)}` : bytes(j.peakRSSBytes)]];
+  const list = !hasEnded(j) ? known : [
+    ["operations per second", count(j.operationsPerSecond)], ...known,
     ["collector's share of the CPU", percent(j.gcCPUFraction)], ["cycles", causes.join(", ") || "0"],
     ["longest hold", duration(j.pauseNanoseconds.max)], ["longest stall", duration(j.mutatorStallNanoseconds.max)],
     ["operation p99", j.operationNanoseconds.max > 0 ? duration(j.operationNanoseconds.p99) : "–"],
@@ -253,7 +256,8 @@ alive or not. The line down from a cycle's mark ends at what that cycle left ali
 within <i>live</i> and <i>new</i>; nobody knows how much there is until the next cycle has looked, so what is drawn is its answer: the length of
 that line is what had died by then, less what was allocated while it marked. <i>Dead or unused in blocks</i> is garbage that was found and not
 swept yet, free cells, and the heap's tables. <i>Free but resident</i> are free blocks whose pages were not returned to the system. <i>Foreign</i>
-is memory of the process that is not the heap's. A cross: operations that were turned away for want of memory, or the end by the kernel.</dd>
+is memory of the process that is not the heap's. Resident memory counts pages of files that a control group may not be charged for, so it may lie
+above the group's limit. A cross: operations that were turned away for want of memory, or the end by the kernel.</dd>
 <dt>CPU</dt><dd>Of what the process could have had. The dashed line is the share that collection may take near the limit.</dd>
 <dt>Latency</dt><dd>Logarithmic; each value is of the time since the sample before. A hold is handshake work of the collector; a stall is a hold,
 an assist, sweeping for an allocation, or a wait for memory.</dd>
@@ -261,6 +265,8 @@ an assist, sweeping for an allocation, or a wait for memory.</dd>
 time, so on a busy machine a thread that lost its processor within a stall looks worse than the collector made it.</dd></dl>`;
 
 function tablesOf(parent, run) {
+  if (!hasEnded(run.json)) return;
+  add(parent, "h2", "Tables");
   const j = run.json, figures = (f, keys) => keys.map((key) => duration(f[key]));
   const kinds = Object.entries(j.result.kinds ?? {}).filter(([, f]) => f.count > 0);
   if (kinds.length) {
@@ -345,7 +351,6 @@ function buildDistributions() {
 }
 
 function buildOne(parent, run) {
-  add(parent, "h2", "Tables");
   tablesOf(parent, run);
   add(parent, "h2", "Settings");
   settingsOf(parent, run);

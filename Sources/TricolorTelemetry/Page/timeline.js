@@ -309,7 +309,7 @@ function memoryBand(f, history, now) {
   const last = samples[samples.length - 1];
   const names = lines.map((item) => ({ name: item.name, colour: colourOf(item), y: last[item.key] === null ? null : Math.max(4, y(last[item.key])) }));
   const body = `<defs>${LAYERS.map((item) => pattern("memory", item)).join("")}</defs>${timeAxis(f, bottom)}${ticks.map((t) => t.grid).join("")}`
-    + clipped("memory", stack("memory", f, LAYERS, samples, (s, key) => s[key], y) + lines.map((item) => line(f, item, samples, y)).join("") + dots + crosses)
+    + clipped("memory", stack("memory", f, LAYERS, samples, (s, key) => s[key], y) + lines.map((item) => line(f, item, samples, y)).join("") + dots) + crosses
     + phaseLines(f, history, bottom, true) + ticks.map((t) => t.text).join("") + endNames(f, names, 4, bottom);
   const part = every > 1 ? `; one of ${every} cycles is drawn` : "";
   return legend("memory", LAYERS, (item) => bytes(now[item.key])) + legend("lines", lines, (item) => bytes(now[item.key]))
