@@ -75,8 +75,7 @@ public struct Verdict: Sendable, Equatable {
     if growth + limit == 0 { return "No cycle began by itself." }
     let counts =
       "\(Figures.count(growth)) cycle\(growth == 1 ? "" : "s") began for growth, \(Figures.count(limit)) for the memory limit"
-    if run.limitBytes == nil { return counts + ": GOGC sets the pace." }
-    if limit == 0 { return counts + ": GOGC sets the pace, and the limit changes nothing." }
+    if limit == 0 { return counts + ": GOGC sets the pace." }
     if limit > 2 * growth { return counts + ": the limit sets the pace, and less memory would mean more cycles." }
     if growth > 2 * limit { return counts + ": GOGC sets the pace most of the time." }
     return counts + ": growth and the limit take turns, and less memory would mean more cycles."
