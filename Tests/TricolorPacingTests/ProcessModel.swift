@@ -3,7 +3,8 @@
 // and has what that one lacks.
 //
 // Steps of a millisecond. In each, processors are split between marking (a quarter while a cycle runs, more where assists are owed) and
-// allocation. Garbage is free when its cycle ends; pages of free memory go back when the process is over 95 % of its limit.
+// allocation. Garbage is free when its cycle ends; pages of free memory go back when the process is over 95 % of its limit. A program that is not busy
+// all the time uses a share of the processors and is idle for the rest.
 
 @testable import TricolorPacing
 
@@ -14,6 +15,9 @@ struct ProcessModel {
   /// Bytes allocated, and scanned, in a CPU millisecond.
   var allocationRate = 0.25 * mebibyte
   var scanRate = 1 * mebibyte
+  /// What of the processors the program would use, and what of that part of its CPU sweeping takes.
+  var busy = 1.0
+  var sweepPerByte = 0.0
   /// What survives a cycle.
   var live: Double
   /// Memory of others.
@@ -28,6 +32,7 @@ struct ProcessModel {
   var pacer: Pacer
   var limiter = CPULimiter()
   private var estimate = ForeignMemoryEstimate()
+  private(set) var tuner: GrowthTuner? = nil
 
   // What is seen from outside.
   private(set) var milliseconds = 0
@@ -37,6 +42,9 @@ struct ProcessModel {
   /// CPU milliseconds so far.
   private(set) var collectorTime = 0.0
   private(set) var programTime = 0.0
+  private(set) var sweepTime = 0.0
+  private var beganWith = 0.0
+  private var allocated = 0.0
   private var mapped = 0.0
   private var heap = 0.0
   private var workLeft = 0.0
@@ -62,6 +70,30 @@ struct ProcessModel {
     }
   }
 
+  /// Lets the percentage be chosen from now on.
+  mutating func tune(target: Int = 10, memoryBytes: UInt64 = .max) {
+    var tuner = GrowthTuner(.init(startPercent: Int(pacer.gcPercent), targetPercent: target))
+    tuner.memoryBytes = memoryBytes
+    self.tuner = tuner
+    allocated = 0
+  }
+
+  private var now: UInt64 { UInt64(milliseconds) * 1_000_000 }
+  private var processTime: UInt64 { UInt64((collectorTime + programTime) * 1e6) }
+
+  /// Runs until that many more cycles have ended.
+  mutating func run(cycles count: Int, watching: (ProcessModel) -> Void = { _ in }) {
+    let last = finishedCycles + count
+    while finishedCycles < last { run(milliseconds: 1, watching: watching) }
+  }
+
+  /// The collector's share of the CPU over the next `count` cycles.
+  mutating func share(overCycles count: Int) -> Double {
+    let (collector, program) = (collectorTime, programTime)
+    run(cycles: count)
+    return (collectorTime - collector) / (collectorTime - collector + programTime - program)
+  }
+
   /// The collector's share of the CPU over the next `count` milliseconds.
   mutating func share(over count: Int) -> Double {
     let (collector, program) = (collectorTime, programTime)
@@ -74,8 +106,9 @@ struct ProcessModel {
     if !isMarking && pacer.heapLive >= pacer.trigger().trigger { begin() }
     let share = isMarking ? markingShare : 0
     collectorTime += share * processors
-    programTime += (1 - share) * processors
-    allocate(allocationRate * processors * (1 - share))
+    let running = min(busy, 1 - share)
+    programTime += running * processors
+    allocate(allocationRate * processors * running)
     if isMarking { mark(share) }
     if milliseconds % sampleInterval == 0 { sample() }
     if milliseconds % 10 == 0 { limit10() }
@@ -90,6 +123,7 @@ struct ProcessModel {
 
   private mutating func allocate(_ bytes: Double) {
     heap += bytes
+    allocated += bytes
     mapped = max(mapped, heap)
     pacer.heapLive += UInt64(bytes)
     if isMarking { allocatedBlack += bytes } else { pacer.heapScan += UInt64(bytes) }
@@ -101,6 +135,7 @@ struct ProcessModel {
     allocatedBlack = 0
     assistTime = 0
     began = milliseconds
+    beganWith = collectorTime
     pacer.startCycle(processors: processors)
   }
 
@@ -125,6 +160,19 @@ struct ProcessModel {
     readMemory()
     pacer.commit(sweepDone: true)
     finishedCycles += 1
+    chooseGrowth()
+  }
+
+  private mutating func chooseGrowth() {
+    let taken = collectorTime - beganWith
+    sweepTime += sweepPerByte * allocated
+    collectorTime += sweepPerByte * allocated
+    let cycle = GrowthTuner.Cycle(
+      isYoung: false, isGrowth: !pacer.goalIsLimited, nanoseconds: UInt64(taken * 1e6), allocated: UInt64(allocated),
+      growth: pacer.growthTerms, process: processTime, sweeping: UInt64(sweepTime * 1e6), time: now)
+    tuner?.note(cycle)
+    allocated = 0
+    if let tuner { pacer.setGCPercent(Int32(clamping: tuner.choice.percent)) }
   }
 
   private mutating func readMemory() {

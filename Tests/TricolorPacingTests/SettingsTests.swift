@@ -39,6 +39,7 @@ struct SettingsTests {
     expected.gcCPULimit = 25
     expected.minimumHeap = 64 << 20
     expected.tunes = true
+    expected.tuneTarget = 5
     expected.youngCycles = .off
     expected.reserveBytes = 16 << 30
     let environment = [
@@ -46,7 +47,7 @@ struct SettingsTests {
       "TRICOLOR_BIND": "0-1", "TRICOLOR_HARD_LIMIT": "1GiB", "TRICOLOR_LIMIT_SOURCE": "cgroup",
       "TRICOLOR_LIMIT_SCOPE": "heap", "TRICOLOR_LIMIT_POLICY": "failfast:10", "TRICOLOR_GC_CPU_LIMIT": "25",
       "TRICOLOR_MIN_HEAP": "64MiB",
-      "TRICOLOR_TUNE": "on", "TRICOLOR_YOUNG": "off", "TRICOLOR_RESERVE": "16GiB",
+      "TRICOLOR_TUNE": "on:5%", "TRICOLOR_YOUNG": "off", "TRICOLOR_RESERVE": "16GiB",
     ]
     #expect(Set(environment.keys) == Set(Settings.variableNames))
     let (settings, errors) = parse(environment)
@@ -70,7 +71,8 @@ struct SettingsTests {
     arguments: [
       ("GOMAXPROCS", "0"), ("GOMAXPROCS", "-2"), ("GOMAXPROCS", "two"), ("TRICOLOR_GC_CPU_LIMIT", "0"),
       ("TRICOLOR_GC_CPU_LIMIT", "101"), ("TRICOLOR_GC_CPU_LIMIT", "50%"), ("TRICOLOR_MIN_HEAP", "4MB"),
-      ("TRICOLOR_RESERVE", "63MiB"), ("TRICOLOR_TUNE", "1"), ("TRICOLOR_YOUNG", "on"),
+      ("TRICOLOR_RESERVE", "63MiB"), ("TRICOLOR_TUNE", "1"), ("TRICOLOR_TUNE", "on:"), ("TRICOLOR_TUNE", "on:0%"),
+      ("TRICOLOR_TUNE", "on:51%"), ("TRICOLOR_TUNE", "on:5"), ("TRICOLOR_TUNE", "off:5%"), ("TRICOLOR_YOUNG", "on"),
       ("TRICOLOR_LIMIT_SOURCE", "RSS"), ("TRICOLOR_LIMIT_SCOPE", "thread"),
       ("TRICOLOR_HARD_LIMIT", "120%"), ("GODEBUG", "madvdontneed=1"),
     ])

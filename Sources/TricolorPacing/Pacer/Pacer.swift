@@ -190,6 +190,18 @@ extension Pacer {
     if cycleRuns { revise() }
   }
 
+  /// What growth is measured from now, for who chooses a percentage.
+  public var growthTerms: GrowthTerms {
+    GrowthTerms(
+      grownFrom: grownFrom, base: growthBase, minimum: heapMinimumOverride,
+      limitGoal: memoryLimit == .max ? nil : limitGoal)
+  }
+
+  private var grownFrom: UInt64 { heapMarked.subtractingSaturated(promoted) }
+
+  /// Roots grow the heap's allowance, though they are not part of the heap: they are work of every cycle.
+  private var growthBase: UInt64 { grownFrom.addingSaturated(lastStackScan).addingSaturated(globalsScan) }
+
   private mutating func recompute() {
     percentGoal = growthGoal()
     let work = Double(lastHeapScan.addingSaturated(lastStackScan).addingSaturated(globalsScan))
@@ -197,11 +209,8 @@ extension Pacer {
     runway = UInt64(saturating: consMark * (1 - share) / share * work)
   }
 
-  /// Roots grow the heap's allowance, though they are not part of the heap: they are work of every cycle.
   private func growthGoal() -> UInt64 {
     if gcPercent < 0 { return .max }
-    let counted = heapMarked.subtractingSaturated(promoted)
-    let base = counted.addingSaturated(lastStackScan).addingSaturated(globalsScan)
-    return max(heapMinimum, counted.addingSaturated(base.percent(UInt64(gcPercent))))
+    return max(heapMinimum, grownFrom.addingSaturated(growthBase.percent(UInt64(gcPercent))))
   }
 }

@@ -34,7 +34,7 @@ extension Settings {
     case .limitPolicy: limitPolicy.description
     case .gcCPULimit: "\(gcCPULimit)"
     case .minimumHeap: minimumHeap.map { ByteSize.text(Int64(clamping: $0)) } ?? ""
-    case .tunes: tunes ? "on" : "off"
+    case .tunes: tunes ? (tuneTarget == Settings.standardTuneTarget ? "on" : "on:\(tuneTarget)%") : "off"
     case .youngCycles: youngCycles.rawValue
     case .reserve: ByteSize.text(Int64(clamping: reserveBytes))
     }

@@ -10,6 +10,7 @@ extension Settings {
     try check(.hardLimit, hardLimit, hardLimit.isAllowed, MemoryLimit.allowed)
     if let maxProcessors { try check(.maxProcessors, maxProcessors, maxProcessors >= 1, "an integer at least 1") }
     try check(.gcCPULimit, gcCPULimit, (1...100).contains(gcCPULimit), "an integer from 1 to 100 (percent)")
+    try check(.tunes, "on:\(tuneTarget)%", Settings.tuneTargets.contains(tuneTarget), Settings.tuneAllowed)
     if case .failFast(let nanoseconds) = limitPolicy {
       try check(.limitPolicy, "failfast:\(nanoseconds)ns", nanoseconds > 0, LimitPolicy.allowed)
     }

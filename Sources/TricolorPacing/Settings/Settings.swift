@@ -32,6 +32,8 @@ public struct Settings: Sendable, Equatable {
   public var minimumHeap: UInt64?
   /// `TRICOLOR_TUNE`: whether the heap chooses `GOGC` itself.
   public var tunes = false
+  /// What it is to hold by that: percent of the CPU used that collection takes, 1...50.
+  public var tuneTarget = Settings.standardTuneTarget
   /// `TRICOLOR_YOUNG`: which cycles mark only what was allocated since the last one.
   public var youngCycles = YoungCycles.automatic
   /// `TRICOLOR_RESERVE`: bytes of address space to reserve.
@@ -39,6 +41,9 @@ public struct Settings: Sendable, Equatable {
 
   /// The smallest reservation: one arena.
   public static let leastReserveBytes: Int64 = 64 << 20
+
+  /// What `TRICOLOR_TUNE=on` holds, in percent.
+  public static let standardTuneTarget = 10
 
   /// The defaults.
   public init() {}
@@ -100,17 +105,25 @@ extension Settings {
     case .limitPolicy: limitPolicy = try LimitPolicy.parse(text, name: name)
     case .gcCPULimit: gcCPULimit = try Int.parse(text, name: name, in: 1...100, unit: " (percent)")
     case .minimumHeap: minimumHeap = UInt64(try ByteSize.parse(text, name: name))
-    case .tunes: tunes = try Settings.parseSwitch(text, name: name)
+    case .tunes: (tunes, tuneTarget) = try Settings.parseTune(text, name: name)
     case .youngCycles: youngCycles = try YoungCycles.parse(text, name: name)
     case .reserve: reserveBytes = UInt64(try ByteSize.parse(text, name: name, minimum: Settings.leastReserveBytes))
     }
   }
 
-  private static func parseSwitch(_ text: String, name: String) throws(SettingsError) -> Bool {
+  /// Targets of the tuner that are allowed, in percent, and what its setting may look like.
+  static let tuneTargets = 1...50
+  static let tuneAllowed = "off, on, or on:N% with N from 1 to 50 (percent of the CPU used that collection takes)"
+
+  private static func parseTune(_ text: String, name: String) throws(SettingsError) -> (tunes: Bool, target: Int) {
     switch text {
-    case "on": return true
-    case "off": return false
-    default: throw SettingsError(name: name, value: text, allowed: "on or off")
+    case "on": return (true, standardTuneTarget)
+    case "off": return (false, standardTuneTarget)
+    default: break
     }
+    guard text.hasPrefix("on:"), text.hasSuffix("%"), let target = Int64(digits: String(text.dropFirst(3).dropLast())),
+      tuneTargets.contains(Int(target))
+    else { throw SettingsError(name: name, value: text, allowed: tuneAllowed) }
+    return (true, Int(target))
   }
 }
