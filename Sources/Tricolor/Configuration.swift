@@ -23,7 +23,7 @@ extension Heap {
       return Configuration(settings: settings)
     }
 
-    /// `GOGC`: growth in percent before the next cycle, nil for off.
+    /// `GOGC`: growth in percent before the next cycle, nil for off. What is in force where the heap chooses is in `Heap.statistics`.
     public var gcPercent: Int? {
       get { settings.gcPercent }
       set { settings.gcPercent = newValue }
@@ -89,10 +89,17 @@ extension Heap {
       set { settings.binding = newValue }
     }
 
-    /// `TRICOLOR_TUNE`: whether the heap chooses `gcPercent` itself.
+    /// `TRICOLOR_TUNE`: whether the heap chooses the percentage of growth itself, beginning with `gcPercent`, to hold `tuneTarget`. With
+    /// `gcPercent` off there is nothing to choose: off stays off. Switched off while the heap runs, `gcPercent` is in force again.
     public var tunes: Bool {
       get { settings.tunes }
       set { settings.tunes = newValue }
+    }
+
+    /// The number in `TRICOLOR_TUNE=on:N%`: what collection is to take of the CPU that the process uses, in percent, 1...50.
+    public var tuneTarget: Int {
+      get { settings.tuneTarget }
+      set { settings.tuneTarget = newValue }
     }
 
     /// `TRICOLOR_RESERVE`: bytes of address space for all heaps of the process, at least 64 MiB. The first heap's counts.
@@ -130,12 +137,5 @@ extension Settings {
         if error.name == PlacementPlan.numaName { numa = Settings().numa } else { binding = Settings().binding }
       }
     }
-  }
-
-  /// Settings that are understood and asked for, but that this version does not act on: said aloud, so that nobody relies on them.
-  var withoutEffect: [String] {
-    var names: [String] = []
-    if tunes { names.append("TRICOLOR_TUNE") }
-    return names
   }
 }

@@ -59,9 +59,6 @@ public final class Heap: Sendable {
     core.state.pointee.object = Unmanaged.passUnretained(self).toOpaque()
     services.applySettings()
     services.limitSource.heaps.add(core)
-    for name in configuration.settings.withoutEffect {
-      StandardError.write("tricolor: \(name) has no effect in this version\n")
-    }
     do throws(PlatformError) {
       try services.startThreads()
     } catch {

@@ -40,7 +40,8 @@ final class HeapServices: Sendable {
     limitSource.configure(current)
     let cgroup = limitSource.cgroupLimit()
     core.apply(
-      current, limit: current.memoryLimit.resolve(cgroupLimit: cgroup),
+      current, memoryBytes: limitSource.memoryBytes(cgroupLimit: cgroup),
+      limit: current.memoryLimit.resolve(cgroupLimit: cgroup),
       hardLimit: current.hardLimit.resolve(cgroupLimit: cgroup),
       ceiling: current.memoryLimit.ceiling(cgroupLimit: cgroup))
   }
@@ -73,8 +74,8 @@ final class HeapServices: Sendable {
   /// Re-reads a limit that follows the cgroup.
   func followLimit() {
     limitSource.lookUpIfDue(at: Clock.monotonic())
-    let (limit, hard) = settings.withLock { ($0.memoryLimit, $0.hardLimit) }
-    guard limit.followsCgroup || hard.followsCgroup else { return }
+    let follows = settings.withLock { $0.memoryLimit.followsCgroup || $0.hardLimit.followsCgroup || $0.tunes }
+    guard follows else { return }
     if limitSource.cgroupLimitChanged() { applySettings() }
   }
 
@@ -154,10 +155,10 @@ extension HeapCore {
   var services: HeapServices { Unmanaged<HeapServices>.fromOpaque(state.pointee.services!).takeUnretainedValue() }
 
   /// New goals for a running heap.
-  func apply(_ settings: Settings, limit: Int64?, hardLimit: Int64?, ceiling: Int64?) {
+  func apply(_ settings: Settings, memoryBytes: UInt64, limit: Int64?, hardLimit: Int64?, ceiling: Int64?) {
     state.pointee.traces.store(Traces(settings.debug).rawValue, ordering: .relaxed)
     state.pointee.pacing.lock.lock()
-    state.pointee.pacing.pacer.setGCPercent(Int32(clamping: settings.gcPercent ?? -1))
+    state.pointee.pacing.setGrowth(settings, memoryBytes: memoryBytes)
     state.pointee.pacing.pacer.setHeapMinimum(settings.minimumHeap)
     state.pointee.pacing.limiter.setCapPercent(settings.gcCPULimit)
     state.pointee.pacing.claim.countsProcess.store(settings.limitScope == .process, ordering: .relaxed)
@@ -174,7 +175,8 @@ extension HeapCore {
   func readStatistics(_ services: HeapServices) -> HeapStatistics {
     var result = HeapStatistics()
     let counters = state
-    result.gcPercent = services.settings.withLock { $0.gcPercent }
+    result.growthChoice = state.pointee.pacing.choice
+    result.gcPercent = result.growthChoice?.percent ?? services.settings.withLock { $0.gcPercent }
     let limit = counters.pointee.pacing.limit.load(ordering: .relaxed)
     result.limitBytes = limit == Int.max ? nil : limit
     let hard = counters.pointee.pacing.hardLimit.load(ordering: .relaxed)

@@ -84,6 +84,11 @@ final class LimitSource: Sendable {
   /// The smallest memory limit of the process's cgroup and its ancestors, hard or soft, nil when there is none.
   func cgroupLimit() -> Int64? { state.withLock { $0.group }?.limit() }
 
+  /// What the process may use of the machine's memory, in bytes: `cgroupLimit` where there is one, or all of it.
+  func memoryBytes(cgroupLimit: Int64?) -> UInt64 {
+    min(CurrentProcess.machineMemoryBytes, cgroupLimit.map { UInt64(max(0, $0)) } ?? .max)
+  }
+
   /// Whether the cgroup's limit is another one than at the last call.
   func cgroupLimitChanged() -> Bool {
     state.withLock { state in

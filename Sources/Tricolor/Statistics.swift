@@ -4,6 +4,7 @@
 // atomic add and the largest value is exact.
 
 import Synchronization
+import TricolorPacing
 import TricolorPlatform
 
 /// A histogram of durations in nanoseconds, in raw memory, recorded by any thread.
@@ -156,8 +157,10 @@ public struct NodeStatistics: Sendable, Equatable {
 
 /// A consistent-enough reading of a heap's counters. Bytes, nanoseconds and counts.
 public struct HeapStatistics: Sendable {
-  /// `GOGC` in force, nil for off.
+  /// `GOGC` in force, nil for off: what is set, or under `TRICOLOR_TUNE=on` what the heap has chosen.
   public var gcPercent: Int?
+  /// What the heap chose for `GOGC` last, and why; nil where it does not choose.
+  public var growthChoice: GrowthChoice?
   /// The memory limit in force; nil when there is none.
   public var limitBytes: Int?
   /// The limit at which allocation throws; nil when there is none.

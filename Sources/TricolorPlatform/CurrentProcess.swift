@@ -27,6 +27,9 @@ public enum CurrentProcess {
     return usage.ru_maxrss << 10
   }
 
+  /// The machine's memory, in bytes.
+  public static let machineMemoryBytes = UInt64(max(0, sysconf(Int32(_SC_PHYS_PAGES)))) * UInt64(AddressSpace.pageSize)
+
   /// How many mappings the process's address space consists of; the kernel allows some 65,000. Takes longer the more there are.
   ///
   /// - Throws: where /proc is not mounted.

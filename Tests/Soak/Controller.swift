@@ -98,7 +98,10 @@ final class Controller: Sendable {
       context.heap.configuration.memoryLimit = .bytes(Int64(Double(options.limitBytes) * share))
       state.withLock { $0.counts.limitChanges += 1 }
     case 45..<65:
-      context.heap.configuration.gcPercent = Controller.percents[random.below(Controller.percents.count)]
+      var configuration = context.heap.configuration
+      configuration.gcPercent = Controller.percents[random.below(Controller.percents.count)]
+      configuration.tunes = random.below(2) == 0
+      context.heap.configuration = configuration
       state.withLock { $0.counts.percentChanges += 1 }
     case 65..<95:
       context.heap.collect()
@@ -121,6 +124,7 @@ final class Controller: Sendable {
   private func takeSample() {
     context.heap.configuration.memoryLimit = .bytes(Int64(options.limitBytes))
     context.heap.configuration.gcPercent = Controller.referencePercent
+    context.heap.configuration.tunes = false
     context.heap.collect()
     do {
       let sample = try SoakSample(

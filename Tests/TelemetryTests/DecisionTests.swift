@@ -48,6 +48,41 @@ struct DecisionTests {
     #expect(text(found, 3).contains("nothing becomes 300.0 MiB"))
   }
 
+  @Test("growth that the heap chooses is told where it has come to a quarter more or less, and why")
+  mutating func chosenGrowth() throws {
+    statistics = try Heap(configuration: tuned()).statistics
+    _ = look()
+    for percent in [90, 80, 74] {
+      choose(percent)
+      #expect(look().isEmpty == (percent != 74), "\(percent)")
+    }
+    choose(60)
+    #expect(look().isEmpty)
+    choose(93)
+    statistics.growthChoice!.bound = .limit
+    statistics.growthChoice!.collectorShare = 0.123
+    let found = look()
+    #expect(found.map(\.kind) == [.pacer])
+    #expect(
+      text(found, 0)
+        == "the heap takes GOGC from 74 to 93, what the memory limit leaves: collection has taken 12.3 % of the CPU that was used"
+    )
+    statistics.growthChoice = nil
+    statistics.gcPercent = 100
+    #expect(text(look(), 0).contains("GOGC=93 becomes GOGC=100"))
+  }
+
+  private func tuned() -> Heap.Configuration {
+    var configuration = Heap.Configuration()
+    configuration.tunes = true
+    return configuration
+  }
+
+  private mutating func choose(_ percent: Int) {
+    statistics.growthChoice!.percent = percent
+    statistics.gcPercent = percent
+  }
+
   @Test("what begins cycles is told at the first, and again when three cycles agree on another cause")
   mutating func cause() {
     statistics.cyclesByCause = [:]

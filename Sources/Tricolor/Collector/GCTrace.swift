@@ -90,6 +90,16 @@ enum GCTrace {
       + "cons/mark \(number(consMarkBefore)))\n"
   }
 
+  /// What the tuner chose. Go has no such line: it stands under a name of its own, for who reads Go's to pass over.
+  static func tuned(_ tuner: GrowthTuner, before: Int32) -> String {
+    let choice = tuner.choice
+    let share = Int((choice.collectorShare * 1000).rounded())
+    return
+      "tuner: GOGC \(before)->\(choice.percent) (\(choice.wantedPercent) wanted, \(choice.bound)), collection \(share / 10).\(share % 10)% of CPU "
+      + "(\(tuner.setting.targetPercent) exp.), \(milliseconds(UInt64(choice.cycleNanoseconds))) ms a cycle, "
+      + "\(Int(choice.allocationRate) >> 20) MB/s allocated\n"
+  }
+
   static func swept(_ record: CycleRecord, _ heap: HeapCore) -> String {
     let live = heap.state.pointee.liveBytes.load(ordering: .relaxed)
     return

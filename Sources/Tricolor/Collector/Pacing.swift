@@ -39,6 +39,8 @@ struct PacingState: ~Copyable {
   /// Which cycle is to be young, whether the next one is, and whether this one is. The collector thread's, but for the first, which
   /// the lock guards.
   var generations: GenerationPolicy
+  /// Chooses the pacer's percentage; nil where the program does.
+  var tuner: GrowthTuner?
   var nextIsYoung = false
   var cycleIsYoung = false
   /// The part of what the last cycle left alive that lies in the heap, and the part of that which is to be scanned.
@@ -70,6 +72,13 @@ struct PacingState: ~Copyable {
 extension PacingState {
   /// Work the cycle expects per byte allocated, as of the last revision.
   var assistWorkPerByte: Double { Double(bitPattern: ratioBits.load(ordering: .relaxed)) }
+
+  /// What the tuner has chosen; nil without one. Takes the lock.
+  var choice: GrowthChoice? {
+    lock.lock()
+    defer { lock.unlock() }
+    return tuner?.choice
+  }
 
   /// A cycle begins: what was live then is what marking will find at most.
   mutating func startCycle(_ heap: HeapCore, isYoung: Bool) {
@@ -147,13 +156,15 @@ extension PacingState {
     heap.state.pointee.scannableBytes.store(scannableMarked, ordering: .relaxed)
     chooseNext(record, allocated: UInt64(allocated), objects: UInt64(max(0, heap.objectsMarked(in: record))))
     pacer.commit(sweepDone: true)
-    cost.noteCycle(
-      liveBytes: UInt64(max(0, record.marked)),
-      nanoseconds: Clock.threadCPU() - record.threadCPUAtStart + record.idleNanoseconds + record.assistNanoseconds)
+    let nanoseconds =
+      Clock.threadCPU() - record.threadCPUAtStart + record.idleNanoseconds + record.assistNanoseconds
+    cost.noteCycle(liveBytes: UInt64(max(0, record.marked)), nanoseconds: nanoseconds)
+    let tuned = tune(heap, record, allocated: UInt64(allocated), nanoseconds: nanoseconds)
     publishClaim(heap)
     publish(heap)
     lock.unlock()
     if let line { StandardError.write(line) }
+    if let tuned { StandardError.write(tuned) }
   }
 }
 
@@ -176,6 +187,38 @@ extension PacingState {
     assistsOff.store(limiter.isLimiting, ordering: .relaxed)
     backgroundShareBits.store(limiter.backgroundShare.bitPattern, ordering: .relaxed)
     if limiter.isLimiting { limiterLastOn.store(heap.state.pointee.cycle.load(ordering: .relaxed), ordering: .relaxed) }
+  }
+
+  /// Puts a percentage of growth in force: the one that is set, or, where the heap is to choose, that as the beginning. A tuner that is at
+  /// work with the same setting goes on. The lock is held.
+  mutating func setGrowth(_ settings: Settings, memoryBytes: UInt64) {
+    guard settings.tunes, let percent = settings.gcPercent else {
+      tuner = nil
+      return pacer.setGCPercent(Int32(clamping: settings.gcPercent ?? -1))
+    }
+    let setting = GrowthTuner.Setting(
+      startPercent: percent, targetPercent: min(settings.tuneTarget, settings.gcCPULimit))
+    if tuner?.setting != setting {
+      tuner = GrowthTuner(setting)
+      pacer.setGCPercent(Int32(clamping: percent))
+    }
+    tuner!.memoryBytes = memoryBytes
+  }
+
+  /// Lets the tuner, if there is one, choose the percentage of growth; the line of `gcpacertrace` about a choice. The lock is held.
+  private mutating func tune(
+    _ heap: HeapCore, _ record: CycleRecord, allocated: UInt64, nanoseconds: UInt64
+  ) -> String? {
+    guard tuner != nil else { return nil }
+    let before = pacer.gcPercent
+    let hasChosen = tuner!.note(
+      GrowthTuner.Cycle(
+        isYoung: record.isYoung, isGrowth: record.cause == .growth, nanoseconds: nanoseconds, allocated: allocated,
+        growth: pacer.growthTerms, process: Clock.processCPU(),
+        sweeping: heap.sweepingNanoseconds, time: Clock.monotonic()))
+    guard hasChosen else { return nil }
+    pacer.setGCPercent(Int32(clamping: tuner!.choice.percent))
+    return heap.traces(.pacer) ? GCTrace.tuned(tuner!, before: before) : nil
   }
 
   /// Decides what the next cycle will be, and tells the pacer.
@@ -215,6 +258,11 @@ extension HeapCore {
   /// The share of the processors that marks in the background.
   var backgroundShare: Double {
     Double(bitPattern: state.pointee.pacing.backgroundShareBits.load(ordering: .relaxed))
+  }
+  /// CPU time of the collector that growth does not change: sweeping, and returning pages.
+  var sweepingNanoseconds: UInt64 {
+    state.pointee.statistics.sweep.load(ordering: .relaxed)
+      &+ state.pointee.statistics.scavenge.load(ordering: .relaxed)
   }
   /// Root handles to scan, in bytes.
   var globalBytes: Int { max(0, state.pointee.roots.count.load(ordering: .relaxed)) * 8 }

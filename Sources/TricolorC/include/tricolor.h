@@ -117,7 +117,7 @@ typedef struct tricolor_options {
 } tricolor_options;
 
 /* Makes a heap. NULL options: conservative stacks, no stops, settings from the environment (GOGC, GOMEMLIMIT, GODEBUG, GOMAXPROCS and
- * TRICOLOR_HARD_LIMIT, _LIMIT_SOURCE, _LIMIT_SCOPE, _LIMIT_POLICY, _GC_CPU_LIMIT, _MIN_HEAP, _YOUNG, _RESERVE). A variable of the
+ * TRICOLOR_HARD_LIMIT, _LIMIT_SOURCE, _LIMIT_SCOPE, _LIMIT_POLICY, _GC_CPU_LIMIT, _MIN_HEAP, _TUNE, _YOUNG, _RESERVE). A variable of the
  * environment with a wrong value is reported and keeps its default; a wrong one among the options is an error. */
 int tricolor_heap_create(const tricolor_options *TRICOLOR_NULLABLE options, tricolor_heap *TRICOLOR_NULLABLE *TRICOLOR_NULLABLE heap);
 
@@ -462,7 +462,10 @@ typedef void (*tricolor_pressure_callback)(const tricolor_pressure *TRICOLOR_NUL
 int tricolor_pressure_set(
     tricolor_heap *TRICOLOR_NULLABLE heap, tricolor_pressure_callback TRICOLOR_NULLABLE callback, void *TRICOLOR_NULLABLE data);
 
-/* A counter of the heap by its name: bytes, nanoseconds and numbers. TRICOLOR_NOT_FOUND, with a message, for a name that is none. */
+/* A counter of the heap by its name: bytes, nanoseconds and numbers. TRICOLOR_NOT_FOUND, with a message, for a name that is none.
+ * "gc_percent" is the growth in force, UINT64_MAX for off. Under TRICOLOR_TUNE=on the heap chooses it: "tuner_choices" times so far, where
+ * "tuner_wanted_percent" would hold the target, and "tuner_bound" says why another is in force: 0 nothing, it is on its way there; 1 close
+ * enough; 2 the least; 3 the most; 4 what the limit leaves; 5 a share of the machine's memory. UINT64_MAX for both where it does not choose. */
 int tricolor_statistic(
     tricolor_heap *TRICOLOR_NULLABLE heap, const char *TRICOLOR_NULLABLE name, uint64_t *TRICOLOR_NULLABLE value);
 /* The names, by index from 0; NULL, and no error, after the last. */

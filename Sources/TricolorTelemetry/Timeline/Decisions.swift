@@ -92,6 +92,8 @@ public struct DecisionFinder: Sendable {
   private var disagreeing = 0
   /// When slow threads were last told of, and how often there had been one.
   private var toldSlow: (time: UInt64, count: Int)?
+  /// The growth that was told last where the heap chooses it.
+  private var toldChoice: Int?
   private static let slowInterval: UInt64 = 5_000_000_000
   /// When operations that were turned away were last told of, and how many there had been.
   private var toldShed: (time: UInt64, count: Int)?
@@ -133,9 +135,32 @@ public struct DecisionFinder: Sendable {
     return old == new ? nil : Words(kind: .setting, text: "\(limit(old)) becomes \(limit(new))")
   }
 
-  private func growthChange(_ before: Reading, _ now: Reading) -> Words? {
+  private mutating func growthChange(_ before: Reading, _ now: Reading) -> Words? {
+    if before.statistics.growthChoice != nil && now.statistics.growthChoice != nil { return growthChoice(before, now) }
+    toldChoice = nil
     if before.statistics.gcPercent == now.statistics.gcPercent { return nil }
     return Words(kind: .setting, text: "GOGC=\(growth(before)) becomes GOGC=\(growth(now))")
+  }
+
+  /// The heap's own choice of growth. Small steps are told when they have come to a quarter.
+  private mutating func growthChoice(_ before: Reading, _ now: Reading) -> Words? {
+    guard let choice = now.statistics.growthChoice else { return nil }
+    let told = toldChoice ?? before.statistics.gcPercent ?? choice.percent
+    toldChoice = told
+    if 4 * abs(choice.percent - told) < told { return nil }
+    toldChoice = choice.percent
+    let why =
+      switch choice.bound {
+      case .target, .steady: ""
+      case .least: ", the least"
+      case .most: ", the most"
+      case .limit: ", what the memory limit leaves"
+      case .machine: ", for a quarter of the machine's memory"
+      }
+    return Words(
+      kind: .pacer,
+      text: "the heap takes GOGC from \(told) to \(choice.percent)\(why): collection has taken "
+        + "\(Figures.fixed(choice.collectorShare * 100, 1)) % of the CPU that was used")
   }
 
   private func groupChange(_ before: Reading, _ now: Reading) -> Words? {

@@ -134,6 +134,25 @@ static void statistics(void) {
   finish(heap, mutator);
 }
 
+static void growth(void) {
+  char text[16];
+  tricolor_heap *heap = make_heap("GOGC=300", TRICOLOR_STACKS_CONSERVATIVE, TRICOLOR_STOP_NEVER);
+  CHECK(statistic(heap, "gc_percent") == 300 && statistic(heap, "tuner_choices") == 0);
+  CHECK(statistic(heap, "tuner_wanted_percent") == UINT64_MAX && statistic(heap, "tuner_bound") == UINT64_MAX);
+  CHECK(tricolor_setting_set(heap, "TRICOLOR_TUNE", "on:50%") == TRICOLOR_OK);
+  CHECK(tricolor_setting_get(heap, "TRICOLOR_TUNE", text, sizeof text) == TRICOLOR_OK && strcmp(text, "on:50%") == 0);
+  CHECK(tricolor_setting_set(heap, "TRICOLOR_TUNE", "on:99%") == TRICOLOR_INVALID_ARGUMENT);
+  tricolor_mutator *mutator = attach(heap);
+  while (statistic(heap, "tuner_choices") < 3) {
+    for (int i = 0; i < 100000; i++) CHECK(tricolor_allocate(mutator, &pair_layout) != NULL);
+  }
+  CHECK(statistic(heap, "tuner_bound") <= 5 && statistic(heap, "tuner_wanted_percent") != UINT64_MAX);
+  CHECK(statistic(heap, "gc_percent") < 300);
+  CHECK(tricolor_setting_set(heap, "TRICOLOR_TUNE", "off") == TRICOLOR_OK && statistic(heap, "gc_percent") == 300);
+  CHECK(tricolor_setting_set(heap, "GOGC", "off") == TRICOLOR_OK && statistic(heap, "gc_percent") == UINT64_MAX);
+  finish(heap, mutator);
+}
+
 static void heaps(void) {
   tricolor_heap *heap[3];
   tricolor_mutator *mutator[3];
@@ -171,6 +190,7 @@ int main(void) {
   events();
   limits();
   statistics();
+  growth();
   heaps();
   return 0;
 }
