@@ -241,11 +241,7 @@ public final class Heap: Sendable {
   ///
   /// It also counts what it reaches by layout, with a path to an object of each: who looks for a leak compares two of these.
   public func verify() -> HeapVerification {
-    let request = VerificationRequest()
-    services.verifications.withLock { $0.append(request) }
-    core.state.pointee.wakeCollector.signalAll()
-    ThreadRecords.whileParked { request.wait() }
-    return request.result
+    core.runBetweenCycles { $0.verify(withCensus: true) }
   }
 
   // MARK: Settings

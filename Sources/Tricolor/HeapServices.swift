@@ -20,8 +20,8 @@ final class HeapServices: Sendable {
   let cleanups = CleanupRunner()
   /// Set by tests (Testing.swift) and by the C interface's listener (Embedding/EmbeddedEvents.swift).
   let cycleHook = Mutex<CycleHook?>(nil)
-  /// Calls of `verify()` that the collector thread has yet to serve.
-  let verifications = Mutex<[VerificationRequest]>([])
+  /// What the collector thread has yet to do between two cycles.
+  let errands = Mutex<[Errand]>([])
   let pressure = PressureListeners()
   /// The collector thread and the marking workers, in this order.
   private let threads = Mutex<[NativeThread]>([])

@@ -24,7 +24,7 @@ extension HeapCore {
     while !state.pointee.stopping.load(ordering: .acquiring) {
       let seen = state.pointee.wakeCollector.current()
       followBinding(&bound, thread: 0)
-      serveVerifications()
+      runErrands()
       if let (cause, mayBeYoung) = takeRequest() {
         runCycle(cause: cause, mayBeYoung: mayBeYoung)
         lastCycle = Clock.monotonic()

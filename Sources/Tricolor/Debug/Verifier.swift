@@ -5,51 +5,16 @@
 // on with a heap that is known to be broken.
 
 import Synchronization
-import TricolorPlatform
-
-/// A call of `verify()` that waits for its answer.
-final class VerificationRequest: Sendable {
-  private let answer = Mutex<HeapVerification?>(nil)
-  private let answered = FutexEvent()
-
-  /// Waits for the answer.
-  func wait() {
-    while true {
-      let seen = answered.current()
-      if answer.withLock({ $0 }) != nil { return }
-      answered.wait(past: seen)
-    }
-  }
-
-  /// The answer, once it is there.
-  var result: HeapVerification { answer.withLock { $0 }! }
-
-  func deliver(_ result: HeapVerification) {
-    answer.withLock { $0 = result }
-    answered.signalAll()
-  }
-}
 
 extension HeapCore {
-  /// Answers every call of `verify()` made so far. On the collector thread, between cycles.
-  func serveVerifications() {
-    let requests = services.verifications.withLock { waiting in
-      defer { waiting = [] }
-      return waiting
-    }
-    if requests.isEmpty { return }
-    finishSweep()
-    let result = verify(withCensus: true)
-    for request in requests { request.deliver(result) }
-  }
-
   /// `gcverify`: examines the swept heap after a cycle; ends the program when it is not sound.
   func verifyOrEnd() {
     let result = verify(withCensus: false)
     if !result.isSound { endProgram("gcverify", result) }
   }
 
-  private func verify(withCensus: Bool) -> HeapVerification {
+  /// Examines the heap. On the collector thread, with everything swept.
+  func verify(withCensus: Bool) -> HeapVerification {
     var result: HeapVerification? = nil
     holdEverybody {
       let audit = HeapAudit(self, at: .idle)
