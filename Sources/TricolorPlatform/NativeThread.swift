@@ -65,6 +65,12 @@ public struct NativeThread: Sendable {
   /// The kernel's number for the calling thread, as in /proc/self/task.
   public static var currentID: Int32 { tricolor_thread_id() }
 
+  /// The name of a thread of this process by the kernel's number; nil when there is no such thread, or the kernel does not say.
+  public static func name(of id: Int32) -> String? {
+    guard let text = try? KernelFile.text("/proc/self/task/\(id)/comm") else { return nil }
+    return String(text.prefix { $0 != "\n" })
+  }
+
   /// The highest address of the calling thread's stack.
   ///
   /// - Throws: where the system does not say.

@@ -1,4 +1,4 @@
-// The hold: all mutators stopped at once, for the checks of `GODEBUG` and for programs whose stores the collector does not hear of
+// The hold: all mutators stopped at once, for the checks of `GODEBUG`, for snapshots, and for programs whose stores the collector does not hear of
 // (StoppedCycle.swift). Else the collector never stops the program.
 //
 // It is a handshake whose answer waits. A running mutator stays in its answer, its registers spilled below its frames, until the

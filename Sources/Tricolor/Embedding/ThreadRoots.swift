@@ -41,19 +41,31 @@ extension MutatorCore {
   /// it has copied of it, and its handles.
   func scanThread(from stackPointer: UInt) {
     forEachSearchedRange(from: stackPointer) { heap.scanStack(from: $0, to: $1) }
-    if let tracer = state.pointee.rootTracer {
-      var heap = self.heap
-      withUnsafeMutablePointer(to: &heap) { tracer.function(tracer.data, shadeTracedRoot, $0) }
-    }
+    var core = heap
+    withUnsafeMutablePointer(to: &core) { traceRoots(shadeTracedRoot, $0) }
+  }
+
+  /// Has the program's function, if there is one, report this thread's further roots to `visit`.
+  func traceRoots(_ visit: TraceVisitor, _ context: UnsafeMutableRawPointer) {
+    if let tracer = state.pointee.rootTracer { tracer.function(tracer.data, visit, context) }
   }
 
   /// Calls `body` with the range of the stack from `stackPointer` up, that of its copy, and the words of every frame of handles.
   func forEachSearchedRange(from stackPointer: UInt, _ body: (_ start: UInt, _ end: UInt) -> Void) {
-    if heap.state.pointee.scansStacks.load(ordering: .relaxed) {
-      let copy = UInt(bitPattern: copiedStack)
-      body(copy, copy + UInt(state.pointee.copiedBytes))
-      body(min(stackPointer, state.pointee.stackBase), state.pointee.stackBase)
-    }
+    forEachStackRange(from: stackPointer, body)
+    forEachFrame(body)
+  }
+
+  /// Calls `body` with the range of the stack from `stackPointer` up and that of its copy, where the heap scans stacks.
+  func forEachStackRange(from stackPointer: UInt, _ body: (_ start: UInt, _ end: UInt) -> Void) {
+    guard heap.state.pointee.scansStacks.load(ordering: .relaxed) else { return }
+    let copy = UInt(bitPattern: copiedStack)
+    body(copy, copy + UInt(state.pointee.copiedBytes))
+    body(min(stackPointer, state.pointee.stackBase), state.pointee.stackBase)
+  }
+
+  /// Calls `body` with the words of every frame of handles.
+  func forEachFrame(_ body: (_ start: UInt, _ end: UInt) -> Void) {
     var frame = state.pointee.frames
     while frame != 0 {
       let start = HandleFrame.handles(frame)

@@ -112,6 +112,12 @@ struct RootTable: ~Copyable {
 
   /// Calls `body` with every reference held. The lock is held throughout: taking and freeing handles waits.
   mutating func forEachReference(_ body: (UInt) -> Void) {
+    forEachHandle(body)
+    forEachGlobal(body)
+  }
+
+  /// Calls `body` with what every root handle holds. The lock is held throughout.
+  mutating func forEachHandle(_ body: (UInt) -> Void) {
     lock.lock()
     defer { lock.unlock() }
     var slab = firstSlab
@@ -122,6 +128,12 @@ struct RootTable: ~Copyable {
       }
       slab = UnsafeMutablePointer(bitPattern: words[0])
     }
+  }
+
+  /// Calls `body` with what every slot of the program's memory holds. The lock is held throughout.
+  mutating func forEachGlobal(_ body: (UInt) -> Void) {
+    lock.lock()
+    defer { lock.unlock() }
     for (start, count) in globals {
       for i in 0..<count {
         let word = tricolor_load_word(UInt(bitPattern: start + i))
