@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FORWARDED = 3 };
-static const int forwarded[FORWARDED] = {SIGINT, SIGTERM, SIGHUP};
+enum { FORWARDED = 4 };
+static const int forwarded[FORWARDED] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 static struct sigaction saved_actions[FORWARDED];
 static volatile sig_atomic_t forward_to;  // the child, 0 before it is known and after it has ended
 static volatile sig_atomic_t pending;     // a signal that came before the child was known

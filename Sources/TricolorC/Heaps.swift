@@ -157,6 +157,24 @@ public func tricolor_verify(_ heap: OpaquePointer?) -> CInt {
   }
 }
 
+@c @implementation
+public func tricolor_snapshot_write(
+  _ heap: OpaquePointer?, _ path: UnsafePointer<CChar>?, _ ignoring_limit: CInt
+) -> CInt {
+  answer { () throws(Failure) in
+    let waiting = try quiet(heap)
+    let path = try requireText(path, "path")
+    do throws(SnapshotError) {
+      try waiting.snapshot(ignoringLimit: ignoring_limit != 0).write(to: path)
+    } catch {
+      switch error {
+      case .noRoom, .tooLarge, .changed: throw .state("\(error)")
+      case .platform, .file: throw .system("\(error)")
+      }
+    }
+  }
+}
+
 /// A heap whose collector the caller is about to wait for: it must not be that thread itself.
 private func quiet(_ handle: OpaquePointer?) throws(Failure) -> Heap {
   let heap = try HeapTable.heap(handle)

@@ -38,7 +38,7 @@ public enum ConstrainedChild {
 
   /// Makes a group, runs a program in it with this process's standard files, waits for it, and removes the group.
   ///
-  /// SIGINT, SIGTERM and SIGHUP sent to this process meanwhile are passed on to the child. Blocks the calling thread; calls of
+  /// SIGINT, SIGTERM, SIGHUP and SIGQUIT sent to this process meanwhile are passed on to the child. Blocks the calling thread; calls of
   /// several threads run one after the other.
   ///
   /// - Parameters:

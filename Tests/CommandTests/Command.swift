@@ -17,8 +17,8 @@ struct Command {
   private let output = Pipe()
   private let errors = Pipe()
 
-  /// Starts the command. Of this process's environment only what finds programs and libraries is passed on.
-  init(_ arguments: [String], environment: [String: String] = [:]) throws {
+  /// Starts the command, in `workingFolder` if one is given. Of this process's environment only what finds programs and libraries is passed on.
+  init(_ arguments: [String], environment: [String: String] = [:], folder workingFolder: URL? = nil) throws {
     let folder = URL(fileURLWithPath: try CurrentProcess.executablePath()).deletingLastPathComponent()
     process.executableURL = folder.appendingPathComponent("tricolor")
     process.arguments = arguments
@@ -26,6 +26,7 @@ struct Command {
     process.environment = passed.merging(environment) { $1 }
     process.standardOutput = output
     process.standardError = errors
+    if let workingFolder { process.currentDirectoryURL = workingFolder }
     try process.run()
   }
 

@@ -39,11 +39,13 @@ public enum Runner {
     let reporter = try Reporter(
       context: context, title: request.workload.name, showsProgress: request.showsProgress,
       recordsTo: request.records ? streams : nil, obeysOrders: request.obeysOrders)
-    let result = try shown(by: dashboard, context, request) {
-      try reporter.watch {
-        let result = try workload.run(context)
-        context.endMeasuring()
-        return result
+    let result = try SnapshotTaker.watch(heap, named: request.workload.name) {
+      try shown(by: dashboard, context, request) {
+        try reporter.watch {
+          let result = try workload.run(context)
+          context.endMeasuring()
+          return result
+        }
       }
     }
     var report = context.report(request, result)

@@ -168,7 +168,7 @@ int tricolor_current_node(void);
 enum { TRICOLOR_SPAWN_FORK = 0, TRICOLOR_SPAWN_JOIN = 1, TRICOLOR_SPAWN_EXEC = 2 };
 // Starts a program in a child that joins the control group whose cgroup.procs is given, before it becomes the program. The
 // child dies with the calling thread. A null environment is the caller's. Null files are the caller's too, and then SIGINT,
-// SIGTERM and SIGHUP that somebody sends to this process (not the terminal, which sends them to the child too) are passed on
+// SIGTERM, SIGHUP and SIGQUIT that somebody sends to this process (not the terminal, which sends them to the child too) are passed on
 // until tricolor_await_child, for one child at a time. Otherwise the three descriptors, each above 2, become the child's
 // standard files, nothing is passed on, and there may be many. The child's process id, or -errno with *stage set.
 int tricolor_spawn_in_group(

@@ -147,6 +147,13 @@ int tricolor_release(tricolor_heap *TRICOLOR_NULLABLE heap, size_t *TRICOLOR_NUL
 /* Examines the whole heap with its threads stopped. TRICOLOR_HEAP_BROKEN, with a list on standard error, when something is wrong. */
 int tricolor_verify(tricolor_heap *TRICOLOR_NULLABLE heap);
 
+/* Writes a snapshot of the heap to the file at `path`, for the memory panel of Chrome's developer tools (the name must end in .heapsnapshot)
+ * and for `tricolor snapshot`: objects by layout and size, and who refers to whom; no contents. The heap's threads are stopped while the graph is
+ * copied, about a third of a microsecond an object, and go on while it is written. The copy takes 64 bytes an object and 12 a reference, outside the heap: where a memory
+ * limit leaves no room for that, the call is refused with TRICOLOR_INVALID_STATE unless `ignoring_limit` is not 0. */
+int tricolor_snapshot_write(
+    tricolor_heap *TRICOLOR_NULLABLE heap, const char *TRICOLOR_NULLABLE path, int ignoring_limit);
+
 /* ---- Threads ---- */
 
 /* Attaches the calling thread and answers its mutator, which belongs to it until it detaches. A thread that is attached already gets the

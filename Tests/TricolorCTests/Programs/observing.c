@@ -180,6 +180,56 @@ static void heaps(void) {
   for (int i = 0; i < 3; i++) finish(heap[i], mutator[i]);
 }
 
+// ---- Snapshots ----
+
+static void *reported_object;
+static void report_one(void *data, tricolor_visitor visit, void *context) { visit(context, *(uintptr_t *)data); }
+
+// Whether the snapshot in the file has a string.
+static int has_string(const char *path, const char *words) {
+  static char text[1 << 20];
+  char quoted[128];
+  FILE *file = fopen(path, "r");
+  CHECK(file != NULL);
+  size_t length = fread(text, 1, sizeof text - 1, file);
+  CHECK(length > 0 && length < sizeof text - 1 && fclose(file) == 0);
+  text[length] = 0;
+  snprintf(quoted, sizeof quoted, "\"%s", words);
+  return strstr(text, quoted) != NULL;
+}
+
+static void snapshots(void) {
+  static void *range[2];
+  char path[] = "/tmp/tricolor-snapshot-XXXXXX";
+  CHECK(close(mkstemp(path)) == 0);
+  tricolor_heap *heap = make_heap("TRICOLOR_LIMIT_SCOPE=heap", TRICOLOR_STACKS_PRECISE, TRICOLOR_STOP_NEVER);
+  tricolor_mutator *mutator = attach(heap);
+  CHECK(tricolor_snapshot_write(heap, path, 0) == TRICOLOR_OK && !has_string(path, "pair"));
+  void *handles[1] = {tricolor_allocate(mutator, &pair_layout)};
+  tricolor_frame frame;
+  CHECK(tricolor_frame_push(mutator, &frame, handles, 1) == TRICOLOR_OK);
+  CHECK(tricolor_snapshot_write(heap, path, 0) == TRICOLOR_OK);
+  CHECK(has_string(path, "pair") && has_string(path, "frames of handles of thread"));
+  CHECK(!has_string(path, "ranges of roots") && !has_string(path, "roots that a function reports for thread"));
+  reported_object = handles[0];
+  CHECK(tricolor_thread_set_roots(mutator, report_one, &reported_object) == TRICOLOR_OK);
+  CHECK(tricolor_roots_add(heap, range, sizeof range, TRICOLOR_ROOTS_STORED) == TRICOLOR_OK);
+  CHECK(tricolor_store(&range[1], handles[0]) == TRICOLOR_OK);
+  tricolor_root *root = tricolor_root_create(mutator, handles[0]);
+  CHECK(tricolor_snapshot_write(heap, path, 0) == TRICOLOR_OK);
+  CHECK(has_string(path, "ranges of roots") && has_string(path, "roots that a function reports for thread"));
+  CHECK(has_string(path, "root handles") && !has_string(path, "stack of thread"));
+  // No room for the copy: refused, and nothing is written; taken when told to.
+  CHECK(unlink(path) == 0 && tricolor_setting_set(heap, "GOMEMLIMIT", "1KiB") == TRICOLOR_OK);
+  CHECK(tricolor_snapshot_write(heap, path, 0) == TRICOLOR_INVALID_STATE && access(path, F_OK) != 0);
+  CHECK(tricolor_snapshot_write(heap, path, 1) == TRICOLOR_OK && has_string(path, "pair"));
+  CHECK(unlink(path) == 0 && tricolor_setting_set(heap, "GOMEMLIMIT", "off") == TRICOLOR_OK);
+  CHECK(tricolor_store(&range[1], NULL) == TRICOLOR_OK && tricolor_roots_remove(heap, range) == TRICOLOR_OK);
+  CHECK(tricolor_thread_set_roots(mutator, NULL, NULL) == TRICOLOR_OK && tricolor_root_destroy(heap, root) == TRICOLOR_OK);
+  CHECK(tricolor_frame_pop(mutator, &frame) == TRICOLOR_OK);
+  finish(heap, mutator);
+}
+
 int main(void) {
   const size_t references[] = {0, 8};
   CHECK(tricolor_layout_leaf(&leaf_layout, "leaf") == TRICOLOR_OK);
@@ -192,5 +242,6 @@ int main(void) {
   statistics();
   growth();
   heaps();
+  snapshots();
   return 0;
 }

@@ -89,6 +89,10 @@ static void heaps(void) {
   REFUSED(tricolor_collect(NULL), INVALID, "tricolor_collect", "heap is NULL");
   REFUSED(tricolor_release(NULL, NULL), INVALID, "tricolor_release", "heap is NULL");
   REFUSED(tricolor_verify(NULL), INVALID, "tricolor_verify", "heap is NULL");
+  REFUSED(tricolor_snapshot_write(NULL, "x", 0), INVALID, "tricolor_snapshot_write", "heap is NULL");
+  REFUSED(tricolor_snapshot_write(heap, NULL, 0), INVALID, "tricolor_snapshot_write", "path is NULL");
+  REFUSED(tricolor_snapshot_write(heap, "\xff", 0), INVALID, "tricolor_snapshot_write", "UTF-8");
+  REFUSED(tricolor_snapshot_write(heap, "/no/such/folder/x", 0), TRICOLOR_SYSTEM_ERROR, "tricolor_snapshot_write", "\"/no/such/folder/x\"");
 }
 
 static void *use_others_mutator(void *data) {
