@@ -15,7 +15,7 @@ extension HeapSnapshot {
   /// Writes the snapshot to a file, for Chrome's memory panel ("Load profile"; the name must end in `.heapsnapshot`) and for
   /// `tricolor snapshot`. A file that is there is replaced.
   ///
-  /// Any thread. Cost: about 26 bytes an object and 14 a reference, at some 100 MB a second.
+  /// Any thread. Cost: about 26 bytes an object and 14 a reference.
   ///
   /// - Throws: ``SnapshotError/file(path:reason:)``; what has been written then stays, and is no whole snapshot.
   public func write(to path: String) throws(SnapshotError) {

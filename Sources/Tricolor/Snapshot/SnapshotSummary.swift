@@ -49,7 +49,7 @@ public struct LayoutDifference: Sendable, Hashable, CustomStringConvertible {
 extension HeapSnapshot {
   /// The objects by their layouts, those that retain most first.
   ///
-  /// The first question for retained bytes computes the dominator tree: about a microsecond an object.
+  /// The first question for retained bytes computes the dominator tree: one to two microseconds an object.
   ///
   /// - Throws: `SnapshotError.platform` when there is no memory for that.
   public func layouts() throws(SnapshotError) -> [LayoutSummary] {

@@ -149,7 +149,7 @@ int tricolor_verify(tricolor_heap *TRICOLOR_NULLABLE heap);
 
 /* Writes a snapshot of the heap to the file at `path`, for the memory panel of Chrome's developer tools (the name must end in .heapsnapshot)
  * and for `tricolor snapshot`: objects by layout and size, and who refers to whom; no contents. The heap's threads are stopped while the graph is
- * copied, about a third of a microsecond an object, and go on while it is written. The copy takes 64 bytes an object and 12 a reference, outside the heap: where a memory
+ * copied, 0.6 s for 4 million objects with 12 million references in random order, and go on while it is written. The copy takes 64 bytes an object and 12 a reference, outside the heap: where a memory
  * limit leaves no room for that, the call is refused with TRICOLOR_INVALID_STATE unless `ignoring_limit` is not 0. */
 int tricolor_snapshot_write(
     tricolor_heap *TRICOLOR_NULLABLE heap, const char *TRICOLOR_NULLABLE path, int ignoring_limit);
