@@ -64,6 +64,7 @@ struct HeapState: ~Copyable {
   var links = LinkTable()
   var pacing: PacingState
   let overdraft = Overdraft()
+  var profile = ProfileTable()
   let statistics = StatisticsCounters()
   /// Bytes in unswept blocks that the last cycle found dead: an estimate the limit's arithmetic needs until they are swept.
   let unsweptGarbage = Atomic<Int>(0)

@@ -5,6 +5,15 @@ import Glibc
 
 /// The running process. Safe from any thread, as long as nobody calls setenv meanwhile.
 public enum CurrentProcess {
+  /// What is mapped where, in the kernel's words, a line each (proc(5), "maps").
+  ///
+  /// - Throws: when that cannot be read.
+  public static func mappings() throws(PlatformError) -> String {
+    let path = "/proc/self/maps"
+    guard let text = try KernelFile.text(path) else { throw PlatformError(call: "open of \(path)", code: ENOENT) }
+    return text
+  }
+
   /// The largest resident set so far, in bytes.
   ///
   /// VmHWM rather than getrusage: the latter's figure survives exec, so a small program started by a large one would report its

@@ -10,6 +10,7 @@ struct OutputFiles {
   private let json: OutputFile?
   private let page: OutputFile?
   private let trace: OutputFile?
+  private let profile: OutputFile?
 
   /// Opens the files that `command` names.
   ///
@@ -17,7 +18,7 @@ struct OutputFiles {
   init(_ command: RunCommand) throws(UsageError) {
     let named = [
       ("--json", command.json), ("--report", command.report), ("--trace", command.trace), ("--events", command.events),
-      ("--csv", command.csv),
+      ("--csv", command.csv), ("--profile-heap", command.profileHeap),
     ]
     let toStandardOutput = named.filter { $0.1 == "-" }
     if toStandardOutput.count > 1 {
@@ -27,6 +28,7 @@ struct OutputFiles {
     json = try Self.open(command.json, "--json")
     page = try Self.open(command.report, "--report")
     trace = try Self.open(command.trace, "--trace")
+    profile = try Self.open(command.profileHeap, "--profile-heap")
     var streams = RunStreams()
     streams.events = try Self.open(command.events, "--events")
     streams.samples = try Self.open(command.csv, "--csv")
@@ -35,10 +37,13 @@ struct OutputFiles {
   }
 
   func write(_ run: FinishedRun) throws {
+    if let profile, let samples = run.profile {
+      try profile.write(try HeapProfile.pprof(samples, rate: FinishedRun.profileRate))
+    }
     if let trace { try trace.write(TraceEvents.text(run.recording, title: run.report.workload)) }
     if let page { try page.write(try run.report.page) }
     if let json { try json.write(run.report.json.text() + "\n") }
-    let files = [json, page, trace, streams.events, streams.samples]
+    let files = [json, page, trace, profile, streams.events, streams.samples]
     if files.contains(where: { $0?.isStandardOutput == true }) { return }
     print(run.report.text, terminator: "")
   }

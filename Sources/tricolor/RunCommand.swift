@@ -85,6 +85,11 @@ struct RunCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
+    help: ArgumentHelp("Sample allocations, and write a heap profile for go tool pprof.", valueName: "FILE"))
+  var profileHeap: String?
+
+  @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Serve a page of the run and /metrics while it goes on: a port (0: a free one), or HOST:PORT.", valueName: "PORT")
   )
@@ -133,6 +138,7 @@ struct RunCommand: ParsableCommand {
     texts.dashboard = dashboard
     texts.records = [trace, events, csv].contains { $0 != nil }
     texts.keepsTimeline = report != nil || timeline
+    texts.profiles = profileHeap != nil
     let around = try groupLimit ?? MemoryGroup.current()?.hardLimit()
     let variable = CurrentProcess.environment("GOMEMLIMIT") ?? ""
     return try RunRequest(
@@ -150,6 +156,7 @@ struct RunCommand: ParsableCommand {
       ("--cgroup", cgroup != nil), ("--threads", threads != nil), ("--seed", seed != nil), ("--rate", rate != nil),
       ("--duration", duration != nil), ("--operations", operations != nil), ("--report", report != nil),
       ("--trace", trace != nil), ("--timeline", timeline), ("--events", events != nil), ("--csv", csv != nil),
+      ("--profile-heap", profileHeap != nil),
     ]
     if let other = others.first(where: \.1) ?? own.first.map({ ($0, true) }) {
       throw UsageError(

@@ -36,21 +36,29 @@ public final class OutputFile: Sendable {
     guard code == 0 else { throw PlatformError(call: "writing \(path)", code: code) }
   }
 
+  /// Writes all of `bytes`.
+  public func write(_ bytes: [UInt8]) throws(PlatformError) {
+    let code = bytes.withUnsafeBytes { OutputFile.writeAll($0, to: descriptor) }
+    guard code == 0 else { throw PlatformError(call: "writing \(path)", code: code) }
+  }
+
   /// Writes to standard error; a closed one loses it, which is what whoever closed it asked for.
   public static func writeToStandardError(_ text: String) { _ = writeAll(text, to: 2) }
 
   /// Writes all of `text`; 0 or errno.
   private static func writeAll(_ text: String, to descriptor: Int32) -> Int32 {
     var text = text
-    return text.withUTF8 { bytes in
-      var rest = UnsafeRawBufferPointer(bytes)
-      while rest.count > 0 {
-        let written = Glibc.write(descriptor, rest.baseAddress!, rest.count)
-        if written < 0 && errno == EINTR { continue }
-        if written < 0 { return errno }
-        rest = UnsafeRawBufferPointer(rebasing: rest[written...])
-      }
-      return 0
+    return text.withUTF8 { writeAll(UnsafeRawBufferPointer($0), to: descriptor) }
+  }
+
+  private static func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32 {
+    var rest = bytes
+    while rest.count > 0 {
+      let written = Glibc.write(descriptor, rest.baseAddress!, rest.count)
+      if written < 0 && errno == EINTR { continue }
+      if written < 0 { return errno }
+      rest = UnsafeRawBufferPointer(rebasing: rest[written...])
     }
+    return 0
   }
 }

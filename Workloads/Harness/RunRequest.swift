@@ -28,6 +28,8 @@ public struct RunRequest: Sendable {
   public let records: Bool
   /// Whether the report keeps what was recorded.
   public let keepsTimeline: Bool
+  /// Whether allocations are sampled.
+  public let profiles: Bool
   /// Where the run is to be seen while it goes on; nil for nowhere.
   public let dashboard: DashboardAddress?
 
@@ -59,6 +61,8 @@ public struct RunRequest: Sendable {
     public var records = false
     /// Whether --report or --timeline was given.
     public var keepsTimeline = false
+    /// Whether --profile-heap was given.
+    public var profiles = false
 
     /// Nothing given.
     public init() {}
@@ -90,6 +94,7 @@ public struct RunRequest: Sendable {
     showsProgress = !texts.isQuiet
     records = texts.records || texts.keepsTimeline
     keepsTimeline = texts.keepsTimeline
+    profiles = texts.profiles
     dashboard = try texts.dashboard.map { (text) throws(UsageError) in
       try DashboardAddress.parse(text, option: DashboardAddress.option)
     }

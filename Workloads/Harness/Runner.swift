@@ -14,6 +14,13 @@ public struct FinishedRun: Sendable {
   public let recording: RunRecording
   /// Why one of the files that were written meanwhile was given up; nil when all are whole.
   public let streamFailure: PlatformError?
+  /// Sampled allocations up to the end of the run's work; nil unless the request asked for them.
+  public let profile: AllocationProfile?
+}
+
+extension FinishedRun {
+  /// Of how many allocated bytes one is hit: as Go's default.
+  public static let profileRate = 512 << 10
 }
 
 /// Runs workloads.
@@ -33,17 +40,20 @@ public enum Runner {
     let heap =
       try simulated.map { try Heap(configuration: configuration, simulatedNodes: $0) }
       ?? Heap(configuration: configuration)
+    if request.profiles { heap.profileRate = FinishedRun.profileRate }
     let context = RunContext(
       heap: heap, threads: request.threads, seed: request.seed, extent: request.extent,
       kinds: request.workload.kinds, rate: request.rate, isWatched: dashboard != nil || request.records)
     let reporter = try Reporter(
       context: context, title: request.workload.name, showsProgress: request.showsProgress,
       recordsTo: request.records ? streams : nil, obeysOrders: request.obeysOrders)
+    var profile: AllocationProfile? = nil
     let result = try SnapshotTaker.watch(heap, named: request.workload.name) {
       try shown(by: dashboard, context, request) {
         try reporter.watch {
           let result = try workload.run(context)
           context.endMeasuring()
+          if request.profiles { profile = heap.allocationProfile }
           return result
         }
       }
@@ -56,7 +66,7 @@ public enum Runner {
     let (recording, failure) = reporter.finish(
       latencies: context.state.withLock { $0.latencies }, settings: request.settingMembers)
     if request.keepsTimeline { report.timeline = recording.timeline }
-    return FinishedRun(report: report, recording: recording, streamFailure: failure)
+    return FinishedRun(report: report, recording: recording, streamFailure: failure, profile: profile)
   }
 
   /// Runs `body`, shown by the dashboard if there is one.

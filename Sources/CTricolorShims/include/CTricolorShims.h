@@ -131,6 +131,11 @@ static inline __attribute__((always_inline)) uintptr_t tricolor_capture_register
 void tricolor_call_with_hidden_register(
     int which, uintptr_t hidden, uintptr_t key, void (*_Nonnull body)(void *_Nullable context), void *_Nullable context);
 
+// The frame pointer of the function it is inlined into, which gets one: where the caller's is stored, with the return address above.
+static inline __attribute__((always_inline)) uintptr_t tricolor_frame_pointer(void) {
+  return (uintptr_t)__builtin_frame_address(0);
+}
+
 // Blocks while *word == expected, at most timeout_nanoseconds (negative: no timeout). 0, or errno.
 int tricolor_futex_wait(const uint32_t *_Nonnull word, uint32_t expected, int64_t timeout_nanoseconds);
 int tricolor_futex_wake(const uint32_t *_Nonnull word, int count);

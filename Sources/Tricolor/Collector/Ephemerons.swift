@@ -184,6 +184,7 @@ extension HeapCore {
     Delay.point()
     state.pointee.ephemerons.clearDead()
     state.pointee.cleanups.collectDead()
+    state.pointee.profile.collectDead()
     state.pointee.roots.lock.lock()
     state.pointee.phase.store(Phase.finished.rawValue, ordering: .sequentiallyConsistent)
     state.pointee.roots.lock.unlock()

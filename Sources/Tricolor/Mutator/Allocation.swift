@@ -114,7 +114,10 @@ extension MutatorCore {
     guard let start = bits.firstFree(from: info.pointee.next, end: info.pointee.end, step: cell) else { return false }
     let free = bits.firstAllocated(from: start, end: info.pointee.end)
     let quantum = heap.state.pointee.stressesCollection ? cell : max(cell, UInt(Geometry.runQuantum) / cell * cell)
-    let limit = min(free, start + quantum)
+    var limit = min(free, start + quantum)
+    if heap.state.pointee.profile.rate.load(ordering: .relaxed) != 0 {
+      limit = sampleRun(slot, cellBytes: laneClass.cellBytes, start, limit)
+    }
     handOut(slot, laneClass, start, limit)
     return true
   }
@@ -238,6 +241,7 @@ extension MutatorCore {
       let run = self.run(slot)
       retire(slot, laneClass)
       let unused = Int(run.pointee.limit - run.pointee.cursor)
+      if unused > 0 { info(slot).pointee.isNextHit = false }
       if state.pointee.allocatesBlack {
         MarkPattern.clear(from: run.pointee.cursor, to: run.pointee.limit, step: laneClass.cellBytes)
       }
@@ -305,6 +309,7 @@ extension MutatorCore {
     }
     heap.noteHandedOut(size, scannable: laneClass.hasReferences, black: state.pointee.allocatesBlack, by: self)
     heap.noteAllocated(bytes: size, cellBytes: size, in: block, by: self)
+    sampleLarge(start, bytes: size)
     return start
   }
 

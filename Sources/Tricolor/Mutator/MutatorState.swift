@@ -44,6 +44,8 @@ struct RunInfo {
   /// Cells of the run read zero already.
   var isZeroed = false
   var isListed = false
+  /// Whether the next cell is one of which a sample is to be taken (Profile/AllocationSampler.swift).
+  var isNextHit = false
   /// Where the run began, and where the next one is looked for.
   var start: UInt = 0
   var next: UInt = 0
@@ -85,6 +87,8 @@ struct MutatorState: ~Copyable {
   var heldFrom = MutatorStatus.outside
   /// The blocks of a large object that is being zeroed: taken, and not yet described. Empty at all other times.
   var blocksBeingZeroed: Range<Int> = 0..<0
+  /// Where the numbers have come to that decide what is sampled.
+  var random: UInt64
   /// Stack pointer recorded on parking or in a hold, 0 outside.
   var parkedStack: UInt = 0
   /// Bytes at `copiedStack` that the thread copied when it parked, 0 outside.
@@ -102,6 +106,7 @@ struct MutatorState: ~Copyable {
     self.heap = heap
     self.mappedBytes = mappedBytes
     self.openSlots = openSlots
+    random = UInt64(UInt(bitPattern: openSlots))
   }
 }
 
