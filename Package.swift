@@ -76,11 +76,13 @@ let package = Package(
       dependencies: [
         "TricolorPlatform", "Harness", "Scenario", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .target(
+      name: "TricolorTuning", dependencies: ["TricolorPacing", "TricolorPlatform", "TricolorTelemetry", "Harness"]),
     .executableTarget(
       name: "TricolorCommand",
       dependencies: [
         "Tricolor", "TricolorPlatform", "TricolorPacing", "TricolorTelemetry", "Harness", "EtcdStore", "Classic",
-        "Planner", "Registry", "Controller", "RegionScheduler", "Tasks",
+        "Planner", "Registry", "Controller", "RegionScheduler", "Tasks", "TricolorTuning",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/tricolor"),
@@ -99,6 +101,9 @@ let package = Package(
       ],
       path: "Benchmarks/Micro"),
     .testTarget(name: "TelemetryTests", dependencies: ["TricolorTelemetry", "Tricolor"]),
+    .testTarget(
+      name: "TricolorTuningTests", dependencies: ["TricolorTuning", "TricolorPacing", "Harness", "TricolorTelemetry"],
+      resources: [.copy("Fixtures")]),
     .testTarget(name: "SoakTests", dependencies: ["tricolor-soak", "Harness"]),
     .testTarget(name: "TricolorPacingTests", dependencies: ["TricolorPacing"], resources: [.copy("Fixtures")]),
     .target(name: "FixtureTrees", path: "Tests/FixtureTrees"),

@@ -16,8 +16,8 @@ struct TricolorCommand: ParsableCommand {
     commandName: "tricolor",
     abstract: "A managed heap under load: run workloads against the collector and its memory limit.",
     subcommands: [
-      RunCommand.self, ReportCommand.self, SimulateCommand.self, SnapshotCommand.self, TopologyCommand.self,
-      WorkloadsCommand.self,
+      RunCommand.self, TuneCommand.self, ReportCommand.self, SimulateCommand.self, SnapshotCommand.self,
+      TopologyCommand.self, WorkloadsCommand.self,
       ProbeCommand.self,
     ])
 

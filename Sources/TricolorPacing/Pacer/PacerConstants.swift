@@ -18,11 +18,11 @@ public enum PacerConstants {
   static let headroomPercent: UInt64 = 3
   static let leastHeadroom: UInt64 = 1 << 20
   /// How far past its goal a heap may grow before allocation is held back by all means.
-  static let mostOvershoot = 1.1
+  public static let mostOvershoot = 1.1
   /// Floor of the scan work that is thought to remain, so that assists never become free.
   static let leastRemainingWork: Int64 = 1000
   /// A cycle begins by itself when the last one was longer ago than this.
-  static let periodNanoseconds: UInt64 = 120_000_000_000
+  public static let periodNanoseconds: UInt64 = 120_000_000_000
   /// Stands for `GOGC=off` where a growth bound is needed within a cycle.
   static let percentWhenOff = 100_000.0
 }
