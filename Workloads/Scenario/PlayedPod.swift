@@ -16,8 +16,8 @@ final class PlayedPod {
   /// Whether it was asked to end.
   private(set) var wasAsked = false
   private var child: Pod?
-  private var output = PodOutput()
-  private var errors = PodOutput()
+  private var output = PipeText()
+  private var errors = PipeText()
 
   init(_ pod: ScenarioPod, startsAt: UInt64) {
     self.pod = pod
@@ -106,31 +106,5 @@ final class PlayedPod {
     case .bySignal: "was ended by signal \(ending?.signal ?? 0)"
     case .failed: "failed with exit code \(ending?.exitCode ?? 0)"
     }
-  }
-}
-
-/// What comes out of a pipe.
-private struct PodOutput {
-  private(set) var bytes: [UInt8] = []
-  private(set) var isOpen = true
-
-  /// Reads what is there.
-  mutating func read(_ descriptor: Int32) throws(PlatformError) {
-    var chunk = [UInt8](repeating: 0, count: 16 << 10)
-    while isOpen {
-      let got = Glibc.read(descriptor, &chunk, chunk.count)
-      if got < 0 && errno == EINTR { continue }
-      if got < 0 && errno == EAGAIN { return }
-      guard got >= 0 else { throw PlatformError(call: "reading what a pod writes", code: errno) }
-      isOpen = got > 0
-      bytes.append(contentsOf: chunk[..<got])
-    }
-  }
-
-  /// The finished lines, and takes them away; also an unfinished one at the end.
-  mutating func takeLines(withRest isLast: Bool) -> [String] {
-    let end = isLast ? bytes.endIndex : (bytes.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0)
-    defer { bytes.removeSubrange(..<end) }
-    return bytes[..<end].split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
   }
 }
