@@ -91,8 +91,29 @@ struct WrongInputTests {
     Case(arguments: ["topology", "--fancy"], value: "--fancy"),
   ]
 
+  private static let tune = ["tune", "churn", "--memory", "64MiB"]
+
+  static let tunings = [
+    Case(arguments: ["tune", "nosuch", "--memory", "64MiB"], value: "nosuch"),
+    Case(arguments: ["tune", "churn"], value: "--memory"),
+    Case(arguments: ["tune", "churn", "--memory", "3KiB"], value: "3KiB"),
+    Case(arguments: tune + ["--budget", "5"], value: "\"5\""),
+    Case(arguments: tune + ["--slo", "p42=1ms"], value: "p42=1ms"),
+    Case(arguments: tune + ["--slo", "p99=fast"], value: "p99=fast"),
+    Case(arguments: tune + ["--threads", "0"], value: "\"0\""),
+    Case(arguments: tune + ["--records", "many"], value: "many"),
+    Case(arguments: tune + ["--depth", "3"], value: "--depth"),
+    Case(arguments: tune + ["--rate", "5"], value: "churn"),
+    Case(arguments: tune + ["--duration", "1s", "--operations", "5"], value: "--operations"),
+    Case(arguments: tune + ["--state", "/no/such/folder/x"], value: "/no/such/folder/x"),
+    Case(arguments: tune + ["--json", "/no/such/folder/x.json"], value: "/no/such/folder/x.json"),
+    Case(arguments: tune + ["--report", "/no/such/folder/x.html"], value: "/no/such/folder/x.html"),
+    Case(arguments: tune, environment: ["TRICOLOR_NUMA": "moon"], value: "moon"),
+  ]
+
   @Test(
-    "is refused with exit code 64 and the value in the message", arguments: environments + commonOptions + ownOptions)
+    "is refused with exit code 64 and the value in the message",
+    arguments: environments + commonOptions + ownOptions + tunings)
   func isRefused(_ wrong: Case) throws {
     let outcome = try Command.run(wrong.arguments, environment: wrong.environment)
     #expect(outcome.exitCode == 64)
