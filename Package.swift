@@ -146,8 +146,6 @@ let package = Package(
         "Harness", "TricolorPlatform", "TricolorPacing", "TricolorTelemetry", "TricolorCommand", "tricolor-scenario",
       ],
       resources: [.copy("Fixtures")]),
-    .testTarget(
-      name: "TricolorTuningTests", dependencies: ["TricolorTuning", "TricolorPacing", "Harness", "TricolorTelemetry"]),
     .executableTarget(
       name: "tricolor-limit-programs", dependencies: ["Tricolor", "TricolorPlatform"], path: "Tests/LimitPrograms"),
     .testTarget(
