@@ -4,6 +4,7 @@
 # make bench  Tricolor and its peers in turns, with ratios, written to docs/benchmarks.md (BENCH_OPTIONS='--peers go')
 # make bench-quick  the same at small sizes, to see that everything runs; writes nothing
 # make bench-store  the etcd-like store and its twin in Go under memory limits; hours, goes on where it was ended (BENCH_OPTIONS=)
+# make tuning-tables  the tables of tuning.md, measured again on this machine (about an hour)
 # make install  the C library (libtricolor.so, libtricolor.a, tricolor.h, tricolor.pc) into PREFIX=/usr/local
 # make test-numa  what needs several NUMA nodes or version 2 of control groups, in virtual machines that have them (qemu)
 # make test-dashboard  the dashboard and reports in a real browser (chromium), with pictures to look at
@@ -29,7 +30,7 @@ PREFIX ?= /usr/local
 run: DURATION ?= 15s
 soak: DURATION ?= 1h
 
-.PHONY: run test test-numa test-dashboard install soak bench bench-quick bench-store sanitize docs examples format lint set-up build
+.PHONY: run test test-numa test-dashboard tuning-tables install soak bench bench-quick bench-store sanitize docs examples format lint set-up build
 
 run: build
 	@if $(TRICOLOR) topology --json - | grep -q '"canMakeCgroup" *: *true'; then \
@@ -65,6 +66,11 @@ test-dashboard: build
 	python3 Tests/Dashboard/browser.py $(TRICOLOR) || [ $$? -eq 77 ]
 	@echo "==> reports in headless Chromium"
 	python3 Tests/Dashboard/report.py $(TRICOLOR) || [ $$? -eq 77 ]
+
+tuning-tables: build
+	@echo "==> settings, the curve, overshoot, the smallest group, the heap's own choice of GOGC"
+	for table in settings curve overshoot smallest; do python3 Scripts/limits.py $$table || exit; done
+	for load in rates phases; do python3 Scripts/growth.py $$load || exit; done
 
 soak: set-up
 	@echo "==> release build of the soak, then $(DURATION) of it"

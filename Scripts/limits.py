@@ -3,7 +3,10 @@
 
   limits.py smallest    the smallest control group in which the etcd-like store lives, three seeds each
   limits.py curve       its throughput, CPU of the collector and stalls against limit over live memory, 1.05 to 4
-  limits.py overshoot   by how much resident memory goes over the limit: 20 runs of the store at odd sizes, and 20 of a program whose
+  limits.py settings    the store, with as many keys as its control group is large, in 256 MiB to 4 GiB: without a limit, with one alone, with
+                        both, and with what `tricolor tune` answers
+  limits.py overshoot   by how much resident memory goes over the limit: 20 runs of the store at odd sizes, its limit a share of its group's and
+                        given in bytes, and 20 of a program whose
                         allocation rate changes tenfold while malloc takes a quarter of the limit, slowly and at once
 
 Release builds are made first. Tables go to standard output, progress to standard error. Exit code: 0, 70 when a run fails in a way that is no
@@ -94,12 +97,48 @@ def curve(options):
         print(f"| {ratio} | {limit / MEBIBYTE:.0f} MiB{verified} | {100 * over:.2f} % | {figures(middle)} |", flush=True)
 
 
+def tuned(size, keys, options):
+    """The variables that a short tuning recommends; None when it finds none that is enough."""
+    command = [
+        RELEASE / "tricolor", "tune", "etcd", "--memory", f"{size}MiB", "--budget", options.budget, "--quiet", "--json", "-", "--keys", str(keys)]
+    print("limits:", *command[1:], file=sys.stderr)
+    run = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, text=True)
+    if run.returncode not in (0, 3):
+        sys.exit(70)
+    return json.loads(run.stdout)["environment"] or None
+
+
+def settings(options):
+    """The data grows with the group: 140 keys a mebibyte, about a third of it alive."""
+    given = {
+        "no limit": {"GOGC": "100", "GOMEMLIMIT": "off"}, "no limit, half the growth": {"GOGC": "50", "GOMEMLIMIT": "off"},
+        "the limit alone": {"GOGC": "off", "GOMEMLIMIT": "90%"}, "both": {"GOGC": "100", "GOMEMLIMIT": "90%"}}
+    print("| cgroup | keys | settings | lives, of three seeds | operations/s | collector CPU | stall p99.9 ms | longest | operation p99 ms | peak RSS |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for size in (256, 512, 1024, 2048, 4096):
+        keys = 140 * size
+        for name, variables in (given | {"tuned": tuned(size, keys, options)}).items():
+            if variables is None:
+                print(f"| {size} MiB | {keys} | {name} | nothing is enough | – | – | – | – | – | – |", flush=True)
+                continue
+            text = " ".join(f"{variable}={value}" for variable, value in variables.items())
+            reports = [
+                store("--cgroup", f"{size}MiB", "--keys", str(keys), "--duration", options.duration, "--seed", str(seed), **variables)
+                for seed in SEEDS]
+            living = [r for r in reports if lives(r)]
+            middle = sorted(living, key=lambda r: r["operationsPerSecond"])[len(living) // 2] if living else None
+            shown = f"{figures(middle)} | {middle['peakRSSBytes'] / MEBIBYTE:.0f} MiB" if middle else "– | – | – | – | – | –"
+            print(f"| {size} MiB | {keys} | {name}: `{text}` | {len(living)} | {shown} |", flush=True)
+
+
 def overshoot(options):
     rows = []
-    for run in range(options.runs):
-        size = 137 + 13 * run
-        report = store("--cgroup", f"{size}MiB", "--duration", options.duration, "--seed", str(700 + run))
-        rows.append(("the store", lives(report), report["rssOvershootBytes"] / report["limitBytes"]))
+    for name, limit in (("the store, 90 %", lambda size: "90%"), ("the store, as many bytes", lambda size: str(size * MEBIBYTE * 9 // 10))):
+        for run in range(options.runs):
+            size = 137 + 13 * run
+            report = store(
+                "--cgroup", f"{size}MiB", "--duration", options.duration, "--seed", str(700 + run), GOMEMLIMIT=limit(size))
+            rows.append((name, lives(report), report["rssOvershootBytes"] / report["limitBytes"]))
     for scenario in ("swings", "jumps"):
         for run in range(options.runs):
             limit = (211 + 23 * run) * MEBIBYTE + 4097 * run
@@ -117,15 +156,16 @@ def overshoot(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("smallest", "curve", "overshoot"))
+    parser.add_argument("what", choices=("smallest", "curve", "settings", "overshoot"))
     parser.add_argument("--duration", default="8s", help="of a run of the store")
     parser.add_argument("--start", type=int, default=120, help="smallest: the first control group, in MiB")
     parser.add_argument("--step", type=int, default=5, help="smallest: how much smaller each next one is, in MiB")
     parser.add_argument("--live", type=int, default=85, help="curve: live memory of the store's process, in MiB")
+    parser.add_argument("--budget", default="1m", help="settings: of a tuning")
     parser.add_argument("--runs", type=int, default=20, help="overshoot: runs of each program")
     options = parser.parse_args()
     build()
-    {"smallest": smallest, "curve": curve, "overshoot": overshoot}[options.what](options)
+    {"smallest": smallest, "curve": curve, "settings": settings, "overshoot": overshoot}[options.what](options)
 
 
 if __name__ == "__main__":
