@@ -13,8 +13,9 @@ public struct AllocationProfile: Sendable {
     public let bytes: Int
     /// Of how many bytes one was hit, on average.
     public let rate: Int
-    /// How many were sampled, and how many of these the last cycle found alive or have been made since.
+    /// How many were sampled.
     public let allocated: Int
+    /// How many of these the last cycle found alive, or have been made since.
     public let alive: Int
 
     /// How many allocations one sample stands for.
