@@ -50,8 +50,8 @@ final class HeapRegistry: Sendable {
       let parts = LimitShares.divide(
         heap.dividedBytes(othersHold: held.reduce(0, +)), among: [heap.claim] + others.map(\.claim)
       ).dropFirst()
-      let owing = zip(others, zip(held, parts)).filter { $1.0 > $1.1 && $0.mayFindGarbage }.map(\.0)
-      for other in owing { other.requestCycle(.limit) }
+      let owing = zip(others, zip(held, parts)).filter { $1.0 > $1.1 && $0.mayGiveBack }.map(\.0)
+      for other in owing { other.giveBack() }
       return !owing.isEmpty
     }
   }
@@ -134,9 +134,21 @@ extension HeapCore {
   }
 
   /// Whether a cycle that may begin would find what has been allocated since the last.
-  fileprivate var mayFindGarbage: Bool {
+  private var mayFindGarbage: Bool {
     let found = state.pointee.pacing.markedLive.load(ordering: .relaxed)
     return !isHeldBack && state.pointee.liveBytes.load(ordering: .relaxed) > found + HeapCore.worthACycle
+  }
+
+  /// Whether the heap will hold less before long: by a cycle, one that runs, what that leaves to sweep, or pages that are free.
+  fileprivate var mayGiveBack: Bool {
+    mayFindGarbage || phase != .idle
+      || state.pointee.unsweptGarbage.load(ordering: .relaxed) > HeapCore.worthACycle
+      || state.pointee.blocks.heldBlocks.load(ordering: .relaxed) * Geometry.blockBytes > HeapCore.worthACycle
+  }
+
+  /// Has the collector thread begin a cycle, or look at memory where there is nothing new to find.
+  fileprivate func giveBack() {
+    if mayFindGarbage { requestCycle(.limit) } else { state.pointee.wakeCollector.signalAll() }
   }
 
   /// What of its limit the heap may hold, nil without one.
