@@ -44,14 +44,18 @@ extension HeapCore {
     let isDue = state.pointee.pacing.pacer.isPeriodicCycleDue(nanosecondsSinceLast: nanoseconds)
     state.pointee.pacing.lock.unlock()
     if isDue { requestCycle(.periodic) }
-    let live = state.pointee.liveBytes.load(ordering: .relaxed)
-    // Above what the last cycle left: with nothing allocated since, another one would find nothing.
     if state.pointee.pacing.goalIsLimited.load(ordering: .relaxed),
-      live >= state.pointee.trigger.load(ordering: .relaxed),
-      live > state.pointee.pacing.markedLive.load(ordering: .relaxed) + HeapCore.worthACycle
+      state.pointee.liveBytes.load(ordering: .relaxed) >= state.pointee.trigger.load(ordering: .relaxed),
+      mayFindGarbage
     {
       requestCycle(.growth)
     }
+  }
+
+  /// Whether enough has been allocated since the last cycle for another one: with nothing new it would find nothing.
+  var mayFindGarbage: Bool {
+    state.pointee.liveBytes.load(ordering: .relaxed)
+      > state.pointee.pacing.markedLive.load(ordering: .relaxed) + HeapCore.worthACycle
   }
 
   /// Allocation since the last cycle for which memory that others took, or want back, begins one.

@@ -133,22 +133,18 @@ extension HeapCore {
     return UInt64(max(0, state.pointee.pacing.goalLimit.load(ordering: .relaxed) - nobodys))
   }
 
-  /// Whether a cycle that may begin would find what has been allocated since the last.
-  private var mayFindGarbage: Bool {
-    let found = state.pointee.pacing.markedLive.load(ordering: .relaxed)
-    return !isHeldBack && state.pointee.liveBytes.load(ordering: .relaxed) > found + HeapCore.worthACycle
-  }
+  private var mayCollect: Bool { !isHeldBack && mayFindGarbage }
 
   /// Whether the heap will hold less before long: by a cycle, one that runs, what that leaves to sweep, or pages that are free.
   fileprivate var mayGiveBack: Bool {
-    mayFindGarbage || phase != .idle
+    mayCollect || phase != .idle
       || state.pointee.unsweptGarbage.load(ordering: .relaxed) > HeapCore.worthACycle
       || state.pointee.blocks.heldBlocks.load(ordering: .relaxed) * Geometry.blockBytes > HeapCore.worthACycle
   }
 
   /// Has the collector thread begin a cycle, or look at memory where there is nothing new to find.
   fileprivate func giveBack() {
-    if mayFindGarbage { requestCycle(.limit) } else { state.pointee.wakeCollector.signalAll() }
+    if mayCollect { requestCycle(.limit) } else { state.pointee.wakeCollector.signalAll() }
   }
 
   /// What of its limit the heap may hold, nil without one.

@@ -27,20 +27,16 @@ extension MutatorCore {
     let rate = heap.state.pointee.profile.rate.load(ordering: .relaxed)
     if rate == 0 { return limit }
     let info = self.info(slot)
-    var first = start
     if info.pointee.isNextHit || distanceToHit(rate) < UInt(cellBytes) {
       info.pointee.isNextHit = false
       takeSample(start, bytes: cellBytes, rate)
-      first += UInt(cellBytes)
-    } else {
-      // Not the first one: what is left of the distance is exponential again.
-      first += UInt(cellBytes)
     }
+    // Hit or not, what is left of the distance behind the first cell is exponential again.
+    let second = start + UInt(cellBytes)
     let cells = distanceToHit(rate) / UInt(cellBytes)
-    let left = (limit - first) / UInt(cellBytes)
-    if cells >= left { return limit }
+    if cells >= (limit - second) / UInt(cellBytes) { return limit }
     info.pointee.isNextHit = true
-    return first + cells * UInt(cellBytes)
+    return second + cells * UInt(cellBytes)
   }
 
   /// Takes a sample of a large object that has just been made, if it is hit.

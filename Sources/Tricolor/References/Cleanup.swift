@@ -141,7 +141,7 @@ final class CleanupRunner: Sendable {
   }
 
   private func run(_ core: HeapCore) {
-    while !isEnding {
+    while true {
       let seen = core.state.pointee.cleanups.died.current()
       while let number = core.state.pointee.cleanups.takeDead() {
         runAction(number)
