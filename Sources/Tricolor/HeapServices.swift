@@ -42,8 +42,7 @@ final class HeapServices: Sendable {
     core.apply(
       current, memoryBytes: limitSource.memoryBytes(cgroupLimit: cgroup),
       limit: current.memoryLimit.resolve(cgroupLimit: cgroup),
-      hardLimit: current.hardLimit.resolve(cgroupLimit: cgroup),
-      ceiling: current.memoryLimit.ceiling(cgroupLimit: cgroup))
+      hardLimit: current.hardLimit.resolve(cgroupLimit: cgroup))
   }
 
   /// Puts other settings for nodes and processors into force: for memory that is taken from now on, and for threads when they next look.
@@ -155,7 +154,7 @@ extension HeapCore {
   var services: HeapServices { Unmanaged<HeapServices>.fromOpaque(state.pointee.services!).takeUnretainedValue() }
 
   /// New goals for a running heap.
-  func apply(_ settings: Settings, memoryBytes: UInt64, limit: Int64?, hardLimit: Int64?, ceiling: Int64?) {
+  func apply(_ settings: Settings, memoryBytes: UInt64, limit: Int64?, hardLimit: Int64?) {
     state.pointee.traces.store(Traces(settings.debug).rawValue, ordering: .relaxed)
     state.pointee.pacing.lock.lock()
     state.pointee.pacing.setGrowth(settings, memoryBytes: memoryBytes)
@@ -164,7 +163,6 @@ extension HeapCore {
     state.pointee.pacing.claim.countsProcess.store(settings.limitScope == .process, ordering: .relaxed)
     state.pointee.pacing.limit.store(Int(limit ?? .max), ordering: .relaxed)
     state.pointee.pacing.hardLimit.store(Int(hardLimit ?? .max), ordering: .relaxed)
-    state.pointee.pacing.ceiling.store(Int(ceiling ?? 0), ordering: .relaxed)
     state.pointee.pacing.setGoalLimit(self)
     state.pointee.pacing.lock.unlock()
     repace()
@@ -238,6 +236,7 @@ extension HeapCore {
     counters.pointee.statistics.notePeakResident(result.residentBytes)
     result.peakResidentBytes = counters.pointee.statistics.peakResident.load(ordering: .relaxed)
     result.usedBlockBytes = counters.pointee.blocks.usedBlocks.load(ordering: .relaxed) * Geometry.blockBytes
+    result.vacantBytes = vacantBytes
     result.heldFreeBytes = counters.pointee.blocks.heldBlocks.load(ordering: .relaxed) * Geometry.blockBytes
     result.metadataBytes = metadataBytes
     result.unbackedBytes = counters.pointee.blocks.counts.released * Geometry.blockBytes

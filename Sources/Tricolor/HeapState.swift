@@ -64,6 +64,8 @@ struct HeapState: ~Copyable {
   var links = LinkTable()
   var pacing: PacingState
   let overdraft = Overdraft()
+  /// Pages of blocks in use that hold no memory.
+  let vacantPages = Atomic<Int>(0)
   var profile = ProfileTable()
   let statistics = StatisticsCounters()
   /// Bytes in unswept blocks that the last cycle found dead: an estimate the limit's arithmetic needs until they are swept.
@@ -282,6 +284,7 @@ extension HeapCore {
   func free(_ block: Int) {
     let map = addressMap
     let blocks = Int(map.descriptors[block].span)
+    noteNoPagesVacant(map.descriptors + block)
     for i in stride(from: blocks - 1, through: 0, by: -1) {
       map.descriptors[block + i].kind = BlockKind.free.rawValue
       map.scanWords[block + i] = 0

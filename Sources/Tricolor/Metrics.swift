@@ -96,12 +96,12 @@ extension HeapStatistics {
   }
 
   private var memory: [Named] {
-    let objects = min(usedBlockBytes, liveBytes - externalBytes + unsweptBytes)
+    let objects = min(usedBlockBytes - vacantBytes, liveBytes - externalBytes + unsweptBytes)
     return [
       ("/memory/classes/heap/free:bytes", Self.count(heldFreeBytes)),
       ("/memory/classes/heap/objects:bytes", Self.count(objects)),
-      ("/memory/classes/heap/released:bytes", Self.count(unbackedBytes)),
-      ("/memory/classes/heap/unused:bytes", Self.count(usedBlockBytes - objects)),
+      ("/memory/classes/heap/released:bytes", Self.count(unbackedBytes + vacantBytes)),
+      ("/memory/classes/heap/unused:bytes", Self.count(usedBlockBytes - vacantBytes - objects)),
       ("/memory/classes/metadata/other:bytes", Self.count(metadataBytes)),
       (
         "/memory/classes/total:bytes", Self.count(heldFreeBytes + usedBlockBytes + unbackedBytes + metadataBytes)

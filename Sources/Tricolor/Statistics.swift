@@ -217,6 +217,8 @@ public struct HeapStatistics: Sendable {
   public var peakResidentBytes = 0
   /// Bytes of blocks in use.
   public var usedBlockBytes = 0
+  /// The part of `usedBlockBytes` that holds no pages: near the limit, pages on which nothing lives go back to the system.
+  public var vacantBytes = 0
   /// Bytes of free blocks that hold pages.
   public var heldFreeBytes = 0
   /// Bytes of side tables and buffers.

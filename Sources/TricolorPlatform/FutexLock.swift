@@ -47,6 +47,10 @@ extension FutexLock {
 }
 
 extension FutexLock {
+  /// One step of a busy wait: tells the processor that nothing else is to be done (about 40 ns).
+  @inlinable @inline(__always)
+  public static func pause() { tricolor_spin_hint() }
+
   private static let spins = 100
 
   @usableFromInline @inline(never)
@@ -58,7 +62,7 @@ extension FutexLock {
       {
         return
       }
-      tricolor_spin_hint()
+      FutexLock.pause()
     }
     while word.exchange(2, ordering: .acquiring) != 0 {
       // Any return means: look again. The kernel refuses to sleep unless the word is still 2.

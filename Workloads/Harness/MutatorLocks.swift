@@ -41,16 +41,26 @@ public final class MutatorReadWriteLock: Sendable {
 
   /// Runs `body` with the lock held for reading.
   public func reading<R, E: Error>(_ mutator: Mutator, _ body: () throws(E) -> R) throws(E) -> R {
-    if pthread_rwlock_tryrdlock(lock) != 0 { mutator.blocking { check(pthread_rwlock_rdlock(lock)) } }
+    if !spins({ pthread_rwlock_tryrdlock(lock) }) { mutator.blocking { check(pthread_rwlock_rdlock(lock)) } }
     defer { pthread_rwlock_unlock(lock) }
     return try body()
   }
 
   /// Runs `body` with the lock held for writing.
   public func writing<R, E: Error>(_ mutator: Mutator, _ body: () throws(E) -> R) throws(E) -> R {
-    if pthread_rwlock_trywrlock(lock) != 0 { mutator.blocking { check(pthread_rwlock_wrlock(lock)) } }
+    if !spins({ pthread_rwlock_trywrlock(lock) }) { mutator.blocking { check(pthread_rwlock_wrlock(lock)) } }
     defer { pthread_rwlock_unlock(lock) }
     return try body()
+  }
+
+  /// Tries for some 10 µs, as long as a sleep in the kernel and the way back take; whether `attempt` has succeeded (with 0).
+  @inline(__always)
+  private func spins(_ attempt: () -> Int32) -> Bool {
+    for _ in 0..<16 {
+      if attempt() == 0 { return true }
+      for _ in 0..<16 { FutexLock.pause() }
+    }
+    return false
   }
 
   private func check(_ code: Int32) {

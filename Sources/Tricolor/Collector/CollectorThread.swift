@@ -121,7 +121,13 @@ extension HeapCore {
   /// After a cycle: a new estimate of foreign memory, a goal from it, and pages given back where the limit is near.
   func settleMemory(_ record: inout CycleRecord) {
     record.swept = Clock.monotonic()
-    watchMemory()
+    if record.isYoung {
+      watchMemory()
+    } else {
+      makeRoomInHoles()
+      watchMemory()
+      renewOverdraft()
+    }
   }
 
   // MARK: Returning pages

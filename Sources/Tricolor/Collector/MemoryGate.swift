@@ -5,10 +5,10 @@
 // when a whole cycle has not made room, or the collector has used its share of CPU, does the heap grow past a soft limit.
 // Under a hard limit it throws instead.
 //
-// A limit below what lives cannot be met, and two cycles for every block would stop the program. So where the last cycle has left more
-// alive than the limit has room for, the heap may overdraw it by twice as much as the time before, a 32nd of its size at most,
-// until the next try. Holes between live objects can fill the room as well, which no collection frees. For them the heap may overdraw a
-// limit that is a share of its control group's, up to `MemoryLimit.ceiling`: further up the kernel kills.
+// Where a full cycle leaves little room, pages on which nothing lives go back first (VacantPages.swift). If that is not enough, most of the
+// memory is alive or lies in holes that nothing fits: no collection frees it, and to wait for two cycles for every block would stop the program. So
+// the heap may go past the limit by a 128th of its blocks until the next full cycle, by twice and four times that when cycles fail
+// one after the other, and by a quarter at most of what is left to the limit of the control group, where the kernel kills. Never past a hard limit.
 
 import Synchronization
 import TricolorPlatform
@@ -99,29 +99,20 @@ extension HeapCore {
       if let block = orElse() { return block }
       sampleMemory()
       if state.pointee.blocks.heldBlocks.load(ordering: .relaxed) > 0 { releaseHeld(bytes) }
-      if bytes <= roomUnderLimit {
-        state.pointee.overdraft.endEpisode()
-        return nil
-      }
+      if bytes <= roomUnderLimit || overdraw(bytes) { return nil }
     }
     if getBackFromOthers(bytes) { return nil }
     try refuseAtHardLimit(bytes)
-    let isStuck = state.pointee.overdraft.noteFailure()
-    let roomForHoles = room(under: state.pointee.pacing.ceiling.load(ordering: .relaxed))
-    if isBelowLive || isStuck && roomForHoles >= bytes { state.pointee.overdraft.grant(heapBytes: usedBytes) }
     return nil
   }
 
-  /// Whether what the last cycle has left alive, and what is not ours, exceed the limit already.
-  private var isBelowLive: Bool {
-    let live = state.pointee.pacing.markedLive.load(ordering: .relaxed)
-    return live > roomUnderLimit + usedBytes
-  }
-
-  /// Takes `bytes` from what the heap may overdraw its limit by. Never past a hard limit.
+  /// Takes `bytes` from what the heap may go past its limit by. Asks for the next cycle in time, so that few have to wait for it.
   private func overdraw(_ bytes: Int) -> Bool {
-    guard state.pointee.overdraft.left.load(ordering: .relaxed) >= bytes, hardRoom >= bytes else { return false }
-    return state.pointee.overdraft.take(bytes)
+    guard state.pointee.overdraft.left.load(ordering: .relaxed) >= bytes, hardRoom >= bytes,
+      state.pointee.overdraft.take(bytes)
+    else { return false }
+    if state.pointee.overdraft.isHalfUsed && phase == .idle { requestCycle(.limit) }
+    return true
   }
 
   /// Helps the running cycle and waits for it to move on. Until a full one with at least the number `wanted` has begun, asks for one.
@@ -177,21 +168,61 @@ extension HeapCore {
   }
 }
 
-/// By how much a heap may go past a soft limit that cycles could not keep.
-struct Overdraft: ~Copyable {
-  /// Bytes that may still be taken, and what was granted last.
-  let left = Atomic<Int>(0)
-  private let granted = Atomic<Int>(0)
-  /// How often in a row cycles have made no room.
-  private let failures = Atomic<Int>(0)
-  private static let failuresWhenStuck = 8
+extension HeapCore {
+  /// After a full cycle and its sweep: where there is little room, returns pages on which nothing lives. Only on the collector thread.
+  func makeRoomInHoles() {
+    if limitInForce == Int.max { return }
+    let missing = usedBytes / HeapCore.enoughRoom - roomAfterSweep
+    if missing > 0 { _ = releaseVacantPages(missing) }
+  }
 
-  /// Grants twice as much as the last time, one block at first and a 32nd of the heap at most. Threads that do so at once grant once.
-  func grant(heapBytes: Int) {
-    let most = max(Geometry.blockBytes, heapBytes / 32)
-    let next = min(most, max(Geometry.blockBytes, 2 * granted.load(ordering: .relaxed)))
-    granted.store(next, ordering: .relaxed)
-    left.store(next - Geometry.blockBytes, ordering: .relaxed)
+  /// After that, and with memory sampled: how far the heap may go past its limit until the next full cycle.
+  func renewOverdraft() {
+    if limitInForce == Int.max { return }
+    let room = roomAfterSweep
+    let step = max(Overdraft.leastBytes, usedBytes / 128)
+    if room >= step { return state.pointee.overdraft.end() }
+    let resident = limitInForce - roomUnderLimit
+    let rest = services.limitSource.cgroupLimit().map { Int($0) - resident } ?? Int.max
+    state.pointee.overdraft.renew(room: room, step: step, mostBytes: othersOwe ? 0 : rest / 4)
+  }
+
+  /// The room under the limit is to be this part of the blocks in use, if it can be had.
+  private static let enoughRoom = 16
+
+  /// What can be allocated without going past the limit.
+  private var roomAfterSweep: Int {
+    roomUnderLimit + state.pointee.blocks.heldBlocks.load(ordering: .relaxed) * Geometry.blockBytes
+  }
+}
+
+/// By how much a heap may go past a soft limit that cycles cannot keep, until the next full one.
+struct Overdraft: ~Copyable {
+  /// Bytes that may still be taken.
+  let left = Atomic<Int>(0)
+  /// What the last full cycle granted.
+  private let granted = Atomic<Int>(0)
+  /// How often in a row full cycles have left too little room, up to `mostFailures`. The collector thread's.
+  private let failures = Atomic<Int>(0)
+  private static let mostFailures = 2
+  static let leastBytes = 4 * Geometry.blockBytes
+
+  /// A full cycle has left `room`, which is less than `step`. No more than `mostBytes` may be granted.
+  func renew(room: Int, step: Int, mostBytes: Int) {
+    let before = failures.load(ordering: .relaxed)
+    failures.store(min(before + 1, Overdraft.mostFailures), ordering: .relaxed)
+    grant(max(0, min(step << before - max(0, room), mostBytes)))
+  }
+
+  /// A full cycle has left room enough.
+  func end() {
+    failures.store(0, ordering: .relaxed)
+    grant(0)
+  }
+
+  private func grant(_ bytes: Int) {
+    granted.store(bytes, ordering: .relaxed)
+    left.store(bytes, ordering: .relaxed)
   }
 
   func take(_ bytes: Int) -> Bool {
@@ -200,13 +231,5 @@ struct Overdraft: ~Copyable {
     return false
   }
 
-  /// Cycles have made no room; whether that has become the rule.
-  func noteFailure() -> Bool { failures.wrappingAdd(1, ordering: .relaxed).newValue >= Overdraft.failuresWhenStuck }
-
-  /// There is room again: the next time begins with one block.
-  func endEpisode() {
-    failures.store(0, ordering: .relaxed)
-    granted.store(0, ordering: .relaxed)
-    left.store(0, ordering: .relaxed)
-  }
+  var isHalfUsed: Bool { left.load(ordering: .relaxed) < granted.load(ordering: .relaxed) / 2 }
 }

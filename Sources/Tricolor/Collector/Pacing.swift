@@ -28,8 +28,6 @@ struct PacingState: ~Copyable {
   /// The limit in bytes, `Int.max` when there is none.
   let limit = Atomic<Int>(Int.max)
   let hardLimit = Atomic<Int>(Int.max)
-  /// Up to where holes may overdraw the limit; no more than that where it is no share of a control group's.
-  let ceiling = Atomic<Int>(0)
   /// Memory that the limit counts and that is not ours, as last estimated; our claim on the limit, and what it follows from.
   let outside = OutsideMemory()
   let claim = PublishedClaim()
@@ -305,7 +303,7 @@ extension HeapCore {
   /// them can be allocated without growing, but a hole serves one size class only (docs/decisions.md, "Half of the holes count as room").
   func memoryReading(foreign: Int) -> MemoryReading {
     let held = state.pointee.blocks.heldBlocks.load(ordering: .relaxed) * Geometry.blockBytes
-    let used = usedBytes
+    let used = usedBytes - vacantBytes
     let live = state.pointee.liveBytes.load(ordering: .relaxed)
     let garbage = state.pointee.unsweptGarbage.load(ordering: .relaxed)
     let objects = max(0, min(used + externalBytes, live + garbage))
@@ -336,6 +334,6 @@ extension HeapCore {
     let blocks =
       state.pointee.blocks.usedBlocks.load(ordering: .relaxed)
       + state.pointee.blocks.heldBlocks.load(ordering: .relaxed)
-    return blocks * Geometry.blockBytes + externalBytes + metadataBytes
+    return blocks * Geometry.blockBytes - vacantBytes + externalBytes + metadataBytes
   }
 }

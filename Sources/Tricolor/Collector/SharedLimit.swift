@@ -109,15 +109,20 @@ extension HeapCore {
 
   /// Waits for `bytes` while heaps that share the limit give back what is not theirs; whether there is room now.
   func getBackFromOthers(_ bytes: Int) -> Bool {
-    guard state.pointee.pacing.claim.countsProcess.load(ordering: .relaxed) else { return false }
     let began = Clock.monotonic()
-    while services.limitSource.heaps.askOthers(than: self), Clock.monotonic() < began + HeapCore.patience {
+    while othersOwe, Clock.monotonic() < began + HeapCore.patience {
       let seen = state.pointee.cycleEnded.current()
       ThreadRecords.whileParked { _ = state.pointee.cycleEnded.wait(past: seen, timeoutNanoseconds: 500_000) }
       sampleMemory()
       if bytes <= roomUnderLimit { return true }
     }
     return bytes <= roomUnderLimit
+  }
+
+  /// Whether heaps that share the limit hold what is not theirs; they are asked for it.
+  var othersOwe: Bool {
+    state.pointee.pacing.claim.countsProcess.load(ordering: .relaxed)
+      && services.limitSource.heaps.askOthers(than: self)
   }
 
   /// Whether the heap is one of those that divide `limit`.

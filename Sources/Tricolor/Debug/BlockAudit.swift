@@ -158,6 +158,10 @@ extension HeapAudit {
     let used = max(UInt(descriptor.frontier), run.map { $0.cursor - start } ?? 0)
     let black = max(used, run.map { $0.limit - start } ?? 0)
     allocatedBytes += Int(used)
+    vacantPages += descriptor.vacantPages.nonzeroBitCount
+    if descriptor.vacantPages != 0 && (run != nil || hasVacantPage(descriptor, from: 0, to: used)) {
+      faults.add(.block, "\(name(ofBlock: head)) is allocated from, and has pages that hold no memory")
+    }
     let first = head * Geometry.bitmapWordsPerBlock
     for word in first..<first + blocks * Geometry.bitmapWordsPerBlock {
       let offset = UInt(word - first) << 10
@@ -166,12 +170,22 @@ extension HeapAudit {
         if !isCell(cell, descriptor) {
           faults.add(.bitmap, "allocation bit at \(hex(start + cell)), which is not the start of a cell")
         } else if cell >= used {
+          if hasVacantPage(descriptor, from: cell, to: cell + UInt(descriptor.cellBytes)) {
+            faults.add(.block, "cell \(hex(start + cell)) is allocated, and on a page that holds no memory")
+          }
           allocatedBytes += Int(descriptor.cellBytes)
           if cell < black { faults.add(.bitmap, "cell \(hex(start + cell)) is allocated, and in an open run") }
         }
       }
       auditMarks(word, offset, start, descriptor, black: black)
     }
+  }
+
+  /// Whether one of the pages between two offsets in a run counts as holding no memory.
+  private func hasVacantPage(_ descriptor: BlockDescriptor, from start: UInt, to end: UInt) -> Bool {
+    if descriptor.vacantPages == 0 || start == end { return false }
+    let pages = Int(start) / Geometry.pageBytes...Int(end - 1) / Geometry.pageBytes
+    return pages.contains { descriptor.vacantPages & (1 << UInt32($0)) != 0 }
   }
 
   private func auditMarks(_ word: Int, _ offset: UInt, _ start: UInt, _ descriptor: BlockDescriptor, black: UInt) {

@@ -47,6 +47,7 @@ final class HeapAudit {
 
   /// Bytes of allocated cells in sound blocks.
   var allocatedBytes = 0
+  var vacantPages = 0
 
   // The walk's state (HeapWalk.swift).
   var nodes: [WalkNode] = []

@@ -85,6 +85,8 @@ extension HeapAudit {
       }
     }
     compareCount("blocks in use", heap.state.pointee.blocks.usedBlocks.load(ordering: .relaxed), used)
+    compareCount(
+      "pages of blocks in use without memory", heap.state.pointee.vacantPages.load(ordering: .relaxed), vacantPages)
     compareCount("free blocks with pages", heap.state.pointee.blocks.heldBlocks.load(ordering: .relaxed), held)
     auditLive()
   }

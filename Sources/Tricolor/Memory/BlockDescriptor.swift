@@ -22,7 +22,7 @@ enum BlockKind: UInt8 {
   case continuation
 }
 
-/// One block's descriptor: 48 bytes.
+/// One block's descriptor: 56 bytes.
 struct BlockDescriptor {
   /// A `BlockKind`; written last when a run is set up and first when it is torn down, so that a conservative lookup by another
   /// thread sees either nothing or a complete descriptor.
@@ -41,6 +41,8 @@ struct BlockDescriptor {
   var sweptEpoch: UInt32 = 0
   /// Next block of the list this one is on, `BlockList.none` at the end.
   var next: UInt32 = 0
+  /// Pages of this run (head) that hold no memory, a bit each (VacantPages.swift).
+  var vacantPages: UInt32 = 0
   /// The open run of the mutator that allocates from this block, nil while none does.
   var owner: UnsafeMutablePointer<Run>? = nil
 }

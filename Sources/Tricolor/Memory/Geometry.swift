@@ -1,7 +1,7 @@
 // Sizes and shifts of the managed address range. Everything else in Memory/ is written in terms of these.
 //
 // 16-byte granules make one mark bit a granule (1/128 of the heap) and leave four tag bits in a reference. 16 KiB blocks keep the
-// waste of many layouts times many mutators low and still give a 48-byte descriptor a share of 0.3 %: with two bitmaps and cards
+// waste of many layouts times many mutators low and still give a 56-byte descriptor a share of 0.34 %: with two bitmaps and cards
 // of 2 KiB the side metadata is 1.95 % of the heap. 64 MiB arenas are the unit that is bound to a NUMA node (docs/decisions.md, "Block size").
 
 /// Compile-time geometry of the heap: all sizes in bytes.

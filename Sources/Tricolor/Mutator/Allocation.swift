@@ -203,6 +203,7 @@ extension MutatorCore {
     info.pointee.start = 0
     info.pointee.blockPlusOne = UInt32(block + 1)
     addressMap.descriptors[block].owner = run
+    heap.noteNoPagesVacant(addressMap.descriptors + block)
     if !info.pointee.isListed {
       openSlots[state.pointee.openCount] = UInt32(slot)
       state.pointee.openCount += 1

@@ -76,17 +76,6 @@ extension MemoryLimit {
     }
   }
 
-  /// Up to where holes between live objects may overdraw a limit that is a share of the container's: half of the way to that, where
-  /// the kernel kills, but an 18th of the limit at most. Nil for any other limit.
-  ///
-  /// - Parameter cgroupLimit: the container's limit in bytes, nil when there is none.
-  public func ceiling(cgroupLimit: Int64?) -> Int64? {
-    guard followsCgroup, let cgroupLimit, let limit = resolve(cgroupLimit: cgroupLimit), limit < cgroupLimit else {
-      return nil
-    }
-    return limit + min((cgroupLimit - limit) / 2, limit / 18)
-  }
-
   /// Cut towards zero, without overflow for a share of up to 100 %.
   private static func share(_ percent: Int, of limit: Int64) -> Int64 {
     Int64(clamping: UInt64(max(0, limit)).percent(UInt64(max(0, percent))))

@@ -93,7 +93,7 @@ public struct TimelineSample: Sendable, Equatable {
     goalBytes = statistics.goalBytes < 1 << 60 ? statistics.goalBytes : nil
     limitBytes = statistics.limitBytes
     // External memory counts as live for the pace and lies outside the heap's blocks.
-    let blocks = statistics.usedBlockBytes
+    let blocks = statistics.usedBlockBytes - statistics.vacantBytes
     let held = min(blocks, max(0, statistics.liveBytes - statistics.externalBytes))
     liveBytes = min(held, max(0, statistics.markedLiveBytes - statistics.externalBytes))
     newBytes = held - liveBytes
