@@ -133,17 +133,22 @@ def settings(options):
 
 def overshoot(options):
     rows = []
+
+    def note(name, is_right, over):
+        rows.append((name, is_right, over))
+        print(f"limits: {name}: {'right' if is_right else 'not alive or wrong'}, {100 * over:.2f} % over", file=sys.stderr)
+
     for name, limit in (("the store, 90 %", lambda size: "90%"), ("the store, as many bytes", lambda size: str(size * MEBIBYTE * 9 // 10))):
         for run in range(options.runs):
             size = 137 + 13 * run
             report = store(
                 "--cgroup", f"{size}MiB", "--duration", options.duration, "--seed", str(700 + run), GOMEMLIMIT=limit(size))
-            rows.append((name, lives(report), report["rssOvershootBytes"] / report["limitBytes"]))
+            note(name, lives(report), report["rssOvershootBytes"] / report["limitBytes"])
     for scenario in ("swings", "jumps"):
         for run in range(options.runs):
             limit = (211 + 23 * run) * MEBIBYTE + 4097 * run
             found = program(scenario, limit)
-            rows.append((scenario, found["wrong"] == 0, max(0, found["peak"] - limit) / limit))
+            note(scenario, found["wrong"] == 0, max(0, found["peak"] - limit) / limit)
     print("| program | runs | data right | over the limit: none | largest | all of them |")
     print("|---|---|---|---|---|---|")
     for name in dict.fromkeys(row[0] for row in rows):

@@ -64,6 +64,8 @@ struct HeapState: ~Copyable {
   var links = LinkTable()
   var pacing: PacingState
   let overdraft = Overdraft()
+  /// The collector thread's own.
+  var killLine = KillLine()
   /// Pages of blocks in use that hold no memory.
   let vacantPages = Atomic<Int>(0)
   var profile = ProfileTable()

@@ -84,6 +84,14 @@ final class LimitSource: Sendable {
   /// The smallest memory limit of the process's cgroup and its ancestors, hard or soft, nil when there is none.
   func cgroupLimit() -> Int64? { state.withLock { $0.group }?.limit() }
 
+  /// The limit of the group that binds, and what it uses but for file pages that can be dropped, in bytes; nil where there is no limit. Less
+  /// than the resident set in a process that maps files: their pages may be charged to another group.
+  func bindingGroup() -> (limit: Int, usage: Int)? {
+    guard let group = state.withLock({ $0.group }), let limit = group.limit(), let usage = group.usage(at: .binding)
+    else { return nil }
+    return (Int(limit), Int(usage - (group.inactiveFile(at: .binding) ?? 0)))
+  }
+
   /// What the process may use of the machine's memory, in bytes: `cgroupLimit` where there is one, or all of it.
   func memoryBytes(cgroupLimit: Int64?) -> UInt64 {
     min(CurrentProcess.machineMemoryBytes, cgroupLimit.map { UInt64(max(0, $0)) } ?? .max)

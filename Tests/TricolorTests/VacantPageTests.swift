@@ -145,3 +145,53 @@ struct OverdraftTests {
     #expect(taken.map(\.1) == [false, true, true, true, true])
   }
 }
+
+@Suite("The line that a heap keeps to below the limit of its control group")
+struct KillLineTests {
+  private static let limit = 1_000_000
+
+  @Test("lies at 95 % of the limit at first, and leaves no less than nothing")
+  func first() {
+    var line = KillLine()
+    #expect(line.room(limit: KillLineTests.limit, usage: 920_000, now: 1) == 30_000)
+    var other = KillLine()
+    #expect(other.room(limit: KillLineTests.limit, usage: 960_000, now: 1) == 0)
+  }
+
+  @Test("comes closer to the limit by a tenth of the last part in a second, and stays a hundredth away")
+  func comesCloser() {
+    var line = KillLine()
+    let rooms = (0..<2000).map {
+      line.room(limit: KillLineTests.limit, usage: 940_000, now: UInt64(1 + $0) * 10_000_000)
+    }
+    #expect(rooms[0] == 10_000)
+    #expect(rooms[100] == 15_000)
+    #expect(zip(rooms, rooms.dropFirst()).allSatisfy { $0 <= $1 })
+    #expect(rooms.last! == 50_000)
+  }
+
+  @Test("comes no closer for a long time without a cycle than for a tenth of a second")
+  func longTime() {
+    var line = KillLine()
+    _ = line.room(limit: KillLineTests.limit, usage: 940_000, now: 0)
+    #expect(line.room(limit: KillLineTests.limit, usage: 940_000, now: 3_600_000_000_000) == 10_500)
+  }
+
+  @Test("is passed when less than a twentieth of the limit is left")
+  func isPassed() {
+    #expect(!KillLine.isPassed(limit: KillLineTests.limit, usage: 950_000))
+    #expect(KillLine.isPassed(limit: KillLineTests.limit, usage: 950_001))
+  }
+
+  @Test("lies where it was at first when a tenth is free again, and at another limit", arguments: [true, false])
+  func beginsAnew(hasRoom: Bool) {
+    var line = KillLine()
+    for tick in 0..<100 { _ = line.room(limit: KillLineTests.limit, usage: 940_000, now: UInt64(tick) * 100_000_000) }
+    if hasRoom {
+      #expect(line.room(limit: KillLineTests.limit, usage: 890_000, now: 0) == 60_000)
+    } else {
+      #expect(line.room(limit: 2 * KillLineTests.limit, usage: 1_880_000, now: 0) == 20_000)
+      #expect(line.room(limit: KillLineTests.limit, usage: 940_000, now: 0) == 10_000)
+    }
+  }
+}

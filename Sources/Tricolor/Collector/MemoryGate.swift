@@ -7,8 +7,10 @@
 //
 // Where a full cycle leaves little room, pages on which nothing lives go back first (VacantPages.swift). If that is not enough, most of the
 // memory is alive or lies in holes that nothing fits: no collection frees it, and to wait for two cycles for every block would stop the program. So
-// the heap may go past the limit by a 128th of its blocks until the next full cycle, by twice and four times that when cycles fail
-// one after the other, and by a quarter at most of what is left to the limit of the control group, where the kernel kills. Never past a hard limit.
+// the heap may go past the limit by a 128th of its blocks until the next full cycle, and by twice and four times that when cycles fail one after the
+// other. In a control group it keeps to a line below the group's limit, where the kernel kills, and that comes closer with time only; where there
+// is none, or one with a much higher limit, it is granted less the further it has gone. So a program that needs room for what dies soon runs on, and one whose live memory grows is
+// slowed down. Never past a hard limit.
 
 import Synchronization
 import TricolorPlatform
@@ -52,6 +54,21 @@ extension HeapCore {
     return nil
   }
 
+  /// Whether a block with free cells may be allocated from at once: pages of it that went back to the system count as fresh memory.
+  func mayFill(_ block: Int) -> Bool {
+    let bytes = addressMap.descriptors[block].vacantPages.nonzeroBitCount * Geometry.pageBytes
+    return bytes == 0 || bytes <= roomUnderLimit || overdraw(bytes)
+  }
+
+  /// Puts back a block that may not be filled, since a cycle must find it on its lane's list, and waits and collects as for fresh memory.
+  func waitToFill(_ block: Int, lane: Int, for mutator: MutatorCore) throws(OutOfMemory) {
+    let bytes = addressMap.descriptors[block].vacantPages.nonzeroBitCount * Geometry.pageBytes
+    putBack(block, lane: lane, freeCells: .some(tier: 0))
+    let began = Clock.monotonic()
+    defer { state.pointee.statistics.noteStall(of: mutator.state.pointee.threadID, since: began) }
+    _ = try makeRoom(bytes, for: mutator, { nil })
+  }
+
   private func isFull(_ pool: Int) -> Bool { pool < state.pointee.nodes.count && state.pointee.nodes.isFull(pool) }
 
   /// Blocks of the nearest other pool that has any, and whose node is not full unless they hold pages already.
@@ -87,6 +104,7 @@ extension HeapCore {
   /// Tries to make room for `bytes`. A block of the wanted lane if the sweep found one; nil when the caller may take fresh memory,
   /// because there is room now or because nothing more can be done.
   private func makeRoom(_ bytes: Int, for mutator: MutatorCore, _ orElse: () -> Int?) throws(OutOfMemory) -> Int? {
+    let began = Clock.monotonic()
     sampleMemory()
     if bytes <= roomUnderLimit { return nil }
     releaseHeld(bytes - roomUnderLimit)
@@ -103,6 +121,24 @@ extension HeapCore {
     }
     if getBackFromOthers(bytes) { return nil }
     try refuseAtHardLimit(bytes)
+    return waitBeforeKill(bytes, since: began, orElse)
+  }
+
+  /// Near the limit of a control group, where the kernel kills: waits for so much of the reprieve as `bytes` are of the last part of the
+  /// group, so that others come to free memory, and the program's own measures to act. A block that turned up meanwhile, if there is one.
+  private func waitBeforeKill(_ bytes: Int, since began: UInt64, _ orElse: () -> Int?) -> Int? {
+    guard let group = services.limitSource.bindingGroup(), KillLine.isPassed(limit: group.limit, usage: group.usage)
+    else { return nil }
+    let share = min(1, Double(bytes) / Double(KillLine.lastPart(of: group.limit)))
+    let end = began + UInt64(Double(reprieve) * share)
+    while Clock.monotonic() < end {
+      let seen = state.pointee.cycleEnded.current()
+      if !assistsAreOff { requestCycle(.limit) }
+      ThreadRecords.whileParked { _ = state.pointee.cycleEnded.wait(past: seen, timeoutNanoseconds: 10_000_000) }
+      if let block = orElse() { return block }
+      sampleMemory()
+      if bytes <= roomUnderLimit || overdraw(bytes) { return nil }
+    }
     return nil
   }
 
@@ -182,10 +218,28 @@ extension HeapCore {
     let room = roomAfterSweep
     let step = max(Overdraft.leastBytes, usedBytes / 128)
     if room >= step { return state.pointee.overdraft.end() }
-    let resident = limitInForce - roomUnderLimit
-    let rest = services.limitSource.cgroupLimit().map { Int($0) - resident } ?? Int.max
-    state.pointee.overdraft.renew(room: room, step: step, mostBytes: othersOwe ? 0 : rest / 4)
+    state.pointee.overdraft.renew(room: room, step: step, mostBytes: othersOwe ? 0 : mostOverdraft(step: step))
   }
+
+  /// What may be granted of a step: a quarter of what is left to an 18th above the limit. Further up the program goes on, slowly, by an eighth of a
+  /// step, and by all of it once what lives alone is more than the limit, which no wait will change. In a control group no more than what is left to the line that is kept from the group's limit, and all of that
+  /// where the heap's limit leaves an eighth of itself to the group's at most.
+  private func mostOverdraft(step: Int) -> Int {
+    let limit = limitInForce
+    let most = max(isBelowLive ? step : step / 8, (limit / 18 + roomUnderLimit) / 4)
+    guard let group = services.limitSource.bindingGroup() else { return most }
+    let room = state.pointee.killLine.room(
+      limit: group.limit, usage: group.usage, now: Clock.monotonic(), reprieve: reprieve)
+    return group.limit <= limit + limit / 8 ? room : min(room, most)
+  }
+
+  /// Whether what the last cycle has left alive, and what is not ours, exceed the limit.
+  private var isBelowLive: Bool {
+    state.pointee.pacing.markedLive.load(ordering: .relaxed) > roomUnderLimit + usedBytes - vacantBytes
+  }
+
+  /// In what time the last part of the control group is given out.
+  private var reprieve: UInt64 { isBelowLive ? KillLine.shortReprieve : KillLine.reprieve }
 
   /// The room under the limit is to be this part of the blocks in use, if it can be had.
   private static let enoughRoom = 16
@@ -232,4 +286,36 @@ struct Overdraft: ~Copyable {
   }
 
   var isHalfUsed: Bool { left.load(ordering: .relaxed) < granted.load(ordering: .relaxed) / 2 }
+}
+
+/// The line that a heap past its limit keeps to below the limit of its control group, where the kernel kills. It lies at 95 % of that at first, and comes
+/// closer only with time: whatever a cycle gives back below it can be used at full speed until the next one, while memory that stays, and
+/// would soon reach the group's limit, is slowed down.
+struct KillLine: BitwiseCopyable {
+  /// The time in which the last part of the group is given out, in nanoseconds; and where what lives is more than the limit already.
+  static let reprieve: UInt64 = 10_000_000_000
+  static let shortReprieve: UInt64 = 3_000_000_000
+  private static let longestStep: UInt64 = 100_000_000
+  /// Bytes; 0 while there is room enough.
+  private var line = 0
+  private var moved: UInt64 = 0
+
+  /// What is given out slowly.
+  static func lastPart(of limit: Int) -> Int { max(1, limit / 20) }
+
+  /// Whether the last part is in use.
+  static func isPassed(limit: Int, usage: Int) -> Bool { usage > limit - lastPart(of: limit) }
+
+  /// What may be used up to the line, moved to where it is `now`. All in bytes. It ends a hundredth below the limit.
+  mutating func room(limit: Int, usage: Int, now: UInt64, reprieve: UInt64 = reprieve) -> Int {
+    let first = limit - KillLine.lastPart(of: limit)
+    if usage < limit - limit / 10 || line < first || line > limit {
+      line = first
+    } else {
+      let part = Double(min(now - moved, KillLine.longestStep)) / Double(reprieve)
+      line = min(limit - limit / 100, line + Int(Double(KillLine.lastPart(of: limit)) * part))
+    }
+    moved = now
+    return max(0, line - usage)
+  }
 }

@@ -6,7 +6,8 @@
 //
 // Which pages of a run are vacant its head's descriptor says, a bit each, and the count of all of them is what the heap holds less than its blocks.
 // Whoever takes the block to allocate from it, and whoever frees it, counts all its pages as held again: some may still have none, but
-// nothing has to be counted while cells are handed out. A vacant page reads zero, as new ones do.
+// nothing has to be counted while cells are handed out. To allocate from it costs as much room under the limit as a fresh block would
+// (MemoryGate.swift). A vacant page reads zero, as new ones do.
 
 import Synchronization
 import TricolorPlatform

@@ -36,10 +36,16 @@ extension MutatorCore {
     payAssist()
     let lane = Geometry.lane(ofSlot: slot)
     let pool = self.pool(forSlot: slot)
+    var hasWaited = false
     while true {
       let isTight = heap.isTight(blocks: laneClass.blocksPerRun)
       let mostSwept = isTight ? Int.max : MutatorCore.mostSwept
       if let block = heap.takePartialBlock(lane, pool: pool, for: self, mostSwept: mostSwept) {
+        if !hasWaited && !heap.mayFill(block) {
+          try heap.waitToFill(block, lane: lane, for: self)
+          hasWaited = true
+          continue
+        }
         adopt(block, slot, laneClass)
       } else if isTight, let block = heap.takePartialElsewhere(lane, pool: pool, for: self) {
         adopt(block, slot, laneClass)
@@ -97,6 +103,10 @@ extension MutatorCore {
         let block = heap.takePartialBlock(lane, pool: pool, for: self)
           ?? heap.takePartialElsewhere(lane, pool: pool, for: self)
       else { return nil }
+      if !heap.mayFill(block) {
+        heap.putBack(block, lane: Geometry.lane(ofSlot: lane), freeCells: .some(tier: 0))
+        return nil
+      }
       adopt(block, lane, laneClass)
       if !openNextRun(lane, laneClass) { closeBlock(lane, hasFreeCells: false) }
     }
