@@ -69,7 +69,9 @@ struct SharedLimitTests {
     while held(first) + held(second) > limit { usleepBriefly() }
     #expect(held(second) > 30 * mebibyte)
     #expect(first.statistics.cycles > 0, "its goal has fallen below what it held")
-    #expect(second.pressureLevel == .normal, "what the other could free is not pressure")
+    // What the other could free is not pressure. What was allocated while a cycle ran is, until the next one.
+    second.collect()
+    while second.pressureLevel != .normal { usleepBriefly() }
     withExtendedLifetime(live) {}
   }
 

@@ -1,0 +1,126 @@
+// How far a heap may go past a soft limit that collection cannot keep, because too much lives or lies in holes that nothing fits.
+//
+// Each full cycle that leaves less room than a 128th of the blocks grants so much until the next one, and two and four times that when
+// cycles fail one after the other. Grants are used at full speed; who finds them used up waits for the next cycle (MemoryGate.swift).
+// In a control group the heap keeps to a line below the group's limit, where the kernel kills, and that comes closer with time only. Where there
+// is none, or one with a much higher limit, it is granted less the further it has gone. So a program that needs room for what dies soon runs on,
+// and one whose live memory grows is slowed down (docs/decisions.md, "What a full cycle grants beyond the limit").
+
+import Synchronization
+import TricolorPlatform
+
+extension HeapCore {
+  /// After a full cycle and its sweep: where there is little room, returns pages on which nothing lives. Only on the collector thread.
+  func makeRoomInHoles() {
+    if limitInForce == Int.max { return }
+    let missing = usedBytes / HeapCore.enoughRoom - roomAfterSweep
+    if missing > 0 { _ = releaseVacantPages(missing) }
+  }
+
+  /// After that, and with memory sampled: how far the heap may go past its limit until the next full cycle.
+  func renewOverdraft() {
+    if limitInForce == Int.max { return }
+    let room = roomAfterSweep
+    let step = max(Overdraft.leastBytes, usedBytes / 128)
+    if room >= step { return state.pointee.overdraft.end() }
+    state.pointee.overdraft.renew(room: room, step: step, mostBytes: othersOwe ? 0 : mostOverdraft(step: step))
+  }
+
+  /// What may be granted of a step: a quarter of what is left to an 18th above the limit. Further up the program goes on, slowly, by an eighth
+  /// of a step, and by all of it once what lives alone is more than the limit, which no wait will change. In a control group no more than
+  /// what is left to the line that is kept from the group's limit, and all of that where that limit is near the heap's own.
+  private func mostOverdraft(step: Int) -> Int {
+    let limit = limitInForce
+    let most = max(isBelowLive ? step : step / 8, (limit / 18 + roomUnderLimit) / 4)
+    guard let group = services.limitSource.bindingGroup() else { return most }
+    let room = state.pointee.killLine.room(
+      limit: group.limit, usage: group.usage, now: Clock.monotonic(), reprieve: reprieve)
+    return group.limit <= limit + limit / 8 ? room : min(room, most)
+  }
+
+  /// Whether what the last cycle has left alive, and what is not ours, exceed the limit.
+  var isBelowLive: Bool {
+    state.pointee.pacing.markedLive.load(ordering: .relaxed) > roomUnderLimit + usedBytes - vacantBytes
+  }
+
+  /// In what time the last part of the control group is given out.
+  var reprieve: UInt64 { isBelowLive ? KillLine.shortReprieve : KillLine.reprieve }
+
+  /// The room under the limit is to be this part of the blocks in use, if it can be had.
+  private static let enoughRoom = 16
+
+  /// What can be allocated without going past the limit.
+  private var roomAfterSweep: Int {
+    roomUnderLimit + state.pointee.blocks.heldBlocks.load(ordering: .relaxed) * Geometry.blockBytes
+  }
+}
+
+/// By how much a heap may go past a soft limit that cycles cannot keep, until the next full one.
+struct Overdraft: ~Copyable {
+  /// Bytes that may still be taken.
+  let left = Atomic<Int>(0)
+  /// What the last full cycle granted.
+  private let granted = Atomic<Int>(0)
+  /// How often in a row full cycles have left too little room, up to `mostFailures`. The collector thread's.
+  private let failures = Atomic<Int>(0)
+  private static let mostFailures = 2
+  static let leastBytes = 4 * Geometry.blockBytes
+
+  /// A full cycle has left `room`, which is less than `step`. No more than `mostBytes` may be granted.
+  func renew(room: Int, step: Int, mostBytes: Int) {
+    let before = failures.load(ordering: .relaxed)
+    failures.store(min(before + 1, Overdraft.mostFailures), ordering: .relaxed)
+    grant(max(0, min(step << before - max(0, room), mostBytes)))
+  }
+
+  /// A full cycle has left room enough.
+  func end() {
+    failures.store(0, ordering: .relaxed)
+    grant(0)
+  }
+
+  private func grant(_ bytes: Int) {
+    granted.store(bytes, ordering: .relaxed)
+    left.store(bytes, ordering: .relaxed)
+  }
+
+  func take(_ bytes: Int) -> Bool {
+    if left.wrappingSubtract(bytes, ordering: .relaxed).newValue >= 0 { return true }
+    left.wrappingAdd(bytes, ordering: .relaxed)
+    return false
+  }
+
+  var isHalfUsed: Bool { left.load(ordering: .relaxed) < granted.load(ordering: .relaxed) / 2 }
+}
+
+/// The line that a heap past its limit keeps to below the limit of its control group, where the kernel kills. It lies at 95 % of that at first, and comes
+/// closer only with time: whatever a cycle gives back below it can be used at full speed until the next one, while memory that stays, and
+/// would soon reach the group's limit, is slowed down.
+struct KillLine: BitwiseCopyable {
+  /// The time in which the last part of the group is given out, in nanoseconds; and where what lives is more than the limit already.
+  static let reprieve: UInt64 = 10_000_000_000
+  static let shortReprieve: UInt64 = 3_000_000_000
+  private static let longestStep: UInt64 = 100_000_000
+  /// Bytes; 0 while there is room enough.
+  private var line = 0
+  private var moved: UInt64 = 0
+
+  /// What is given out slowly.
+  static func lastPart(of limit: Int) -> Int { max(1, limit / 20) }
+
+  /// Whether the last part is in use.
+  static func isPassed(limit: Int, usage: Int) -> Bool { usage > limit - lastPart(of: limit) }
+
+  /// What may be used up to the line, moved to where it is `now`. All in bytes. It ends a hundredth below the limit.
+  mutating func room(limit: Int, usage: Int, now: UInt64, reprieve: UInt64 = reprieve) -> Int {
+    let first = limit - KillLine.lastPart(of: limit)
+    if usage < limit - limit / 10 || line < first || line > limit {
+      line = first
+    } else {
+      let part = Double(min(now - moved, KillLine.longestStep)) / Double(reprieve)
+      line = min(limit - limit / 100, line + Int(Double(KillLine.lastPart(of: limit)) * part))
+    }
+    moved = now
+    return max(0, line - usage)
+  }
+}
