@@ -30,6 +30,12 @@ struct VacantPageTests {
     return (heap, root)
   }
 
+  /// A full cycle under a limit that leaves no room beside what is alive and its holes.
+  private func collectUnderLimit(_ heap: Heap) {
+    heap.configuration.memoryLimit = .bytes(12 << 20)
+    heap.collect()
+  }
+
   private static func filled(_ number: Int, _ m: Mutator) throws -> Reference<Bytes> {
     try m.makeBytes(count: bytes) { $0.initializeMemory(as: UInt8.self, repeating: UInt8(truncatingIfNeeded: number)) }
   }
@@ -52,8 +58,7 @@ struct VacantPageTests {
     #expect(used > 30 << 20)
     #expect(heap.statistics.vacantBytes == 0)
     let released = heap.statistics.releasedBytes
-    heap.configuration.memoryLimit = .bytes(12 << 20)
-    heap.collect()
+    collectUnderLimit(heap)
     let holes = used - heap.statistics.liveBytes
     #expect(heap.statistics.usedBlockBytes == used)
     #expect(heap.statistics.vacantBytes > holes * 3 / 4)
@@ -64,8 +69,7 @@ struct VacantPageTests {
   @Test("hold memory again when they are allocated on, and read zero")
   func areUsedAgain() throws {
     let (heap, root) = try makeHoles()
-    heap.configuration.memoryLimit = .bytes(12 << 20)
-    heap.collect()
+    collectUnderLimit(heap)
     let (used, vacant) = (heap.statistics.usedBlockBytes, heap.statistics.vacantBytes)
     heap.configuration.memoryLimit = .off
     let unclean = try onOwnThread {
@@ -90,8 +94,7 @@ struct VacantPageTests {
   @Test("are none any more when everything has died and the blocks are free")
   func areFreed() throws {
     let (heap, root) = try makeHoles()
-    heap.configuration.memoryLimit = .bytes(12 << 20)
-    heap.collect()
+    collectUnderLimit(heap)
     #expect(heap.statistics.vacantBytes > 0)
     try onOwnThread { heap.withMutator { m in root.set(nil, m) } }
     heap.collect()

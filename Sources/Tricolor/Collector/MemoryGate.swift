@@ -53,13 +53,13 @@ extension HeapCore {
 
   /// Whether a block with free cells may be allocated from at once: pages of it that went back to the system count as fresh memory.
   func mayFill(_ block: Int) -> Bool {
-    let bytes = addressMap.descriptors[block].vacantPages.nonzeroBitCount * Geometry.pageBytes
+    let bytes = vacantBytes(of: block)
     return bytes == 0 || bytes <= roomUnderLimit || overdraw(bytes)
   }
 
   /// Puts back a block that may not be filled, since a cycle must find it on its lane's list, and waits and collects as for fresh memory.
   func waitToFill(_ block: Int, lane: Int, for mutator: MutatorCore) throws(OutOfMemory) {
-    let bytes = addressMap.descriptors[block].vacantPages.nonzeroBitCount * Geometry.pageBytes
+    let bytes = vacantBytes(of: block)
     putBack(block, lane: lane, freeCells: .some(tier: 0))
     let began = Clock.monotonic()
     defer { state.pointee.statistics.noteStall(of: mutator.state.pointee.threadID, since: began) }

@@ -101,6 +101,11 @@ extension HeapCore {
     descriptor.pointee.vacantPages = 0
   }
 
+  /// Bytes of the run at `block` that hold no pages.
+  func vacantBytes(of block: Int) -> Int {
+    addressMap.descriptors[block].vacantPages.nonzeroBitCount * Geometry.pageBytes
+  }
+
   /// Bytes of blocks in use that hold no pages.
   var vacantBytes: Int { state.pointee.vacantPages.load(ordering: .relaxed) * Geometry.pageBytes }
 }
