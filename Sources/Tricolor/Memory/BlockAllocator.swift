@@ -47,33 +47,38 @@ struct Arena {
     return fallback
   }
 
-  /// The first `count` adjacent free blocks.
-  func firstFree(_ count: Int) -> Int? {
-    var start = 0
+  func holdsPages(_ block: Int) -> Bool { resident[block >> 6] & (1 << UInt64(block & 63)) != 0 }
+
+  /// The first `count` adjacent free blocks; with `held`, of those that hold pages. At most an arena's number.
+  ///
+  /// Cost: some ten instructions for a word of the bitmap that is neither all free nor all taken, 0.3 µs for an arena at the most.
+  func firstFree(_ count: Int, held: Bool) -> Int? {
+    // Free blocks at the end of the words looked at so far.
     var length = 0
-    var block = 0
-    while block < Geometry.blocksPerArena {
-      let word = free[block >> 6]
-      if block & 63 == 0 && (word == 0 || word == ~0) {
-        if word == 0 {
-          length = 0
-        } else {
-          if length == 0 { start = block }
-          length += 64
-        }
-        block += 64
-      } else {
-        if word & (1 << UInt64(block & 63)) == 0 {
-          length = 0
-        } else {
-          if length == 0 { start = block }
-          length += 1
-        }
-        block += 1
+    for word in 0..<Arena.words {
+      let bits = held ? free[word] & resident[word] : free[word]
+      if bits == 0 {
+        length = 0
+        continue
       }
-      if length >= count { return start }
+      if length + (~bits).trailingZeroBitCount >= count { return word * 64 - length }
+      if let first = Arena.firstRun(count, in: bits) { return word * 64 + first }
+      length = bits == ~0 ? length + 64 : (~bits).leadingZeroBitCount
     }
     return nil
+  }
+
+  /// Where the first `count` adjacent bits of a word begin: each step leaves the bits that begin runs of up to twice the length.
+  private static func firstRun(_ count: Int, in bits: UInt64) -> Int? {
+    if count > bits.nonzeroBitCount { return nil }
+    var begins = bits
+    var found = 1
+    while found < count && begins != 0 {
+      let more = min(found, count - found)
+      begins &= begins >> UInt64(more)
+      found += more
+    }
+    return begins == 0 ? nil : begins.trailingZeroBitCount
   }
 
   /// Takes blocks and answers how many of them held pages.
@@ -177,10 +182,12 @@ struct BlockAllocator: ~Copyable {
   private mutating func takeExisting(_ count: Int, _ pool: Int, onlyHeld: Bool) -> BlockRun? {
     if count > Geometry.blocksPerArena { return takeAcrossArenas(count, pool) }
     if count == 1 { return takeOne(pool, onlyHeld: onlyHeld) }
+    return onlyHeld && heldInPools[pool] < count ? nil : takeFirst(count, pool, held: onlyHeld)
+  }
+
+  private mutating func takeFirst(_ count: Int, _ pool: Int, held: Bool) -> BlockRun? {
     for i in 0..<arenaCount where arenas[i].pool == pool && arenas[i].freeCount >= count {
-      guard let first = arenas[i].firstFree(count) else { continue }
-      if onlyHeld && !holdsPages(arenas[i], first, count) { continue }
-      return take(i, first, count)
+      if let first = arenas[i].firstFree(count, held: held) { return take(i, first, count) }
     }
     return nil
   }
@@ -190,16 +197,12 @@ struct BlockAllocator: ~Copyable {
     var fallback: (Int, Int)? = nil
     for i in 0..<arenaCount where arenas[i].pool == pool && arenas[i].freeCount > 0 {
       guard let first = arenas[i].firstFree() else { continue }
-      if holdsPages(arenas[i], first, 1) { return take(i, first, 1) }
+      if arenas[i].holdsPages(first) { return take(i, first, 1) }
       if fallback == nil { fallback = (i, first) }
       if heldInPools[pool] == 0 { break }
     }
     guard !onlyHeld, let (arena, first) = fallback else { return nil }
     return take(arena, first, 1)
-  }
-
-  private func holdsPages(_ arena: Arena, _ first: Int, _ count: Int) -> Bool {
-    (first..<first + count).allSatisfy { arena.resident[$0 >> 6] & (1 << UInt64($0 & 63)) != 0 }
   }
 
   private mutating func take(_ arena: Int, _ first: Int, _ count: Int) -> BlockRun {

@@ -4,6 +4,10 @@
 // the chunks whose records are all older, so the log holds nothing alive that the index has forgotten for longer than
 // one chunk.
 //
+// A chunk that is dropped is emptied. Stacks are scanned conservatively, and a word that was left on one and names a dropped chunk would keep
+// everything that was ever written after it: the chain only grows at its other end. Measured: 36 MiB under a limit of 247, where the thread with that
+// word waited for memory.
+//
 // Invariant: records rise by revision along the chain; only the last chunk has room.
 
 import Tricolor
@@ -34,6 +38,13 @@ struct RevisionLog: Managed {
 extension Reference where Target == LogChunk {
   func record(_ index: Int) -> Reference<LogRecord> { self.records.unsafelyUnwrapped[index] }
   var lastMain: Int { self.recordCount == 0 ? 0 : record(self.recordCount - 1).main }
+
+  /// Lets go of the records and of the chunks that follow.
+  func empty() {
+    self.recordCount = 0
+    self.records = nil
+    self.next = nil
+  }
 }
 
 extension Reference where Target == RevisionLog {
@@ -68,12 +79,16 @@ extension Reference where Target == RevisionLog {
     }
   }
 
-  /// Drops the chunks that hold nothing after `revision`.
+  /// Drops the chunks that hold nothing after `revision`. No one reads the log meanwhile.
   func trim(through revision: Int) {
-    while let chunk = self.head, let next = chunk.next, chunk.lastMain <= revision { self.head = next }
+    while let chunk = self.head, let next = chunk.next, chunk.lastMain <= revision {
+      self.head = next
+      chunk.empty()
+    }
     if let chunk = self.head, chunk.next == nil, chunk.lastMain <= revision {
       self.head = nil
       self.tail = nil
+      chunk.empty()
     }
   }
 }
