@@ -1,8 +1,8 @@
 // Blocks of a heap: which are free, and which of the free ones still hold pages.
 //
 // Each arena has two bitmaps over its 4096 blocks: `free`, and `resident` for free blocks whose pages the system has not got back.
-// Allocation is first fit from the lowest address and prefers resident blocks, so the top of the heap empties and its pages can be
-// released in large pieces; a block without pages reads zero and needs no clearing. Objects larger than an arena take adjacent
+// Allocation is first fit from the lowest address, and those who allocate ask for resident blocks first (MemoryGate.swift), so the top of the heap
+// empties and its pages can be released in large pieces; a block without pages reads zero and needs no clearing. Objects larger than an arena take adjacent
 // arenas. One lock: it is taken once for many cells, and a mutator's refill usually finds a block on its lane's list instead.
 //
 // An arena belongs to a pool (NodeTable.swift), and who takes blocks says from which. With one node all arenas are of pool 0.
@@ -35,19 +35,6 @@ struct Arena {
   }
 
   var firstBlock: Int { index * Geometry.blocksPerArena }
-
-  /// The first free block, by preference one that holds pages.
-  func firstFree() -> Int? {
-    var fallback: Int? = nil
-    for word in 0..<Arena.words where free[word] != 0 {
-      let both = free[word] & resident[word]
-      if both != 0 { return word * 64 + both.trailingZeroBitCount }
-      if fallback == nil { fallback = word * 64 + free[word].trailingZeroBitCount }
-    }
-    return fallback
-  }
-
-  func holdsPages(_ block: Int) -> Bool { resident[block >> 6] & (1 << UInt64(block & 63)) != 0 }
 
   /// The first `count` adjacent free blocks; with `held`, of those that hold pages. At most an arena's number.
   ///
@@ -165,7 +152,7 @@ struct BlockAllocator: ~Copyable {
     return used
   }
 
-  /// Takes `count` adjacent blocks of `pool`; with `onlyHeld`, only a single block that holds pages. Nil when there is none to be had.
+  /// Takes `count` adjacent blocks of `pool`; with `onlyHeld`, only such as hold pages, and no more than an arena's. Nil when there are none to be had.
   ///
   /// - Parameter nodes: the heap's, by whose placement of the pool new arenas are had.
   mutating func take(
@@ -180,29 +167,12 @@ struct BlockAllocator: ~Copyable {
   }
 
   private mutating func takeExisting(_ count: Int, _ pool: Int, onlyHeld: Bool) -> BlockRun? {
-    if count > Geometry.blocksPerArena { return takeAcrossArenas(count, pool) }
-    if count == 1 { return takeOne(pool, onlyHeld: onlyHeld) }
-    return onlyHeld && heldInPools[pool] < count ? nil : takeFirst(count, pool, held: onlyHeld)
-  }
-
-  private mutating func takeFirst(_ count: Int, _ pool: Int, held: Bool) -> BlockRun? {
+    if onlyHeld && heldInPools[pool] < count { return nil }
+    if count > Geometry.blocksPerArena { return onlyHeld ? nil : takeAcrossArenas(count, pool) }
     for i in 0..<arenaCount where arenas[i].pool == pool && arenas[i].freeCount >= count {
-      if let first = arenas[i].firstFree(count, held: held) { return take(i, first, count) }
+      if let first = arenas[i].firstFree(count, held: onlyHeld) { return take(i, first, count) }
     }
     return nil
-  }
-
-  private mutating func takeOne(_ pool: Int, onlyHeld: Bool) -> BlockRun? {
-    if onlyHeld && heldInPools[pool] == 0 { return nil }
-    var fallback: (Int, Int)? = nil
-    for i in 0..<arenaCount where arenas[i].pool == pool && arenas[i].freeCount > 0 {
-      guard let first = arenas[i].firstFree() else { continue }
-      if arenas[i].holdsPages(first) { return take(i, first, 1) }
-      if fallback == nil { fallback = (i, first) }
-      if heldInPools[pool] == 0 { break }
-    }
-    guard !onlyHeld, let (arena, first) = fallback else { return nil }
-    return take(arena, first, 1)
   }
 
   private mutating func take(_ arena: Int, _ first: Int, _ count: Int) -> BlockRun {
