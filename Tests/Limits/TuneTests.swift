@@ -26,7 +26,9 @@ struct TuneTests {
         && setting?["limitPercent"] as? Int == recommended["limitPercent"] as? Int
     }
     #expect(own.contains { $0["operationsPerSecond"] != nil })
-    #expect(try Self.runs(outcome.report).allSatisfy { $0["failed"] == nil })
+    // On a busy machine a run may be ended for taking too long; no other failure is right.
+    let failures = try Self.runs(outcome.report).compactMap { $0["failed"] as? String }
+    #expect(failures.allSatisfy { $0.hasPrefix("not done after") }, "\(failures)")
     let environment = try #require(outcome.report["environment"] as? [String: String])
     #expect(Settings.parse { environment[$0] }.errors.isEmpty)
   }

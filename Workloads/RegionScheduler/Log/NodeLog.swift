@@ -49,9 +49,11 @@ extension Reference where Target == EntryList {
     self.count += 1
   }
 
+  /// The oldest entry, cut off from those that follow it: a stale word on a stack would keep all of them.
   func take() -> Reference<LogEntry>? {
     guard let first = self.first else { return nil }
     self.first = first.next
+    first.next = nil
     if self.first == nil { self.last = nil }
     self.count -= 1
     return first
