@@ -164,7 +164,8 @@ def markdown(sitting):
     parts = [
         "# Benchmarks",
         f"Tricolor and its peers on the same work, in turns; written by `make bench`, {sizes}. [How it is measured, "
-        "and what each peer is](../Benchmarks/README.md). Only ratios of one sitting mean anything.",
+        "and what each peer is](../Benchmarks/README.md). Only ratios of one sitting mean anything. "
+        "[The store and its twin in Go under memory limits](benchmarks-store.md) have a page of their own.",
         *(f"**{sentence}**" for sentence in sitting.interruption),
         "## Summary",
         "Each cell: the ratio of the medians of wall time, then of CPU time. \"Cannot\" and \"failed\" are explained "

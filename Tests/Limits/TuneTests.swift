@@ -18,7 +18,8 @@ struct TuneTests {
     let outcome = try LimitedCommand.run(
       Self.store + ["--memory", "96MiB", "--budget", "6s", "--operations", "40000"])
     #expect(outcome.exitCode == 0, "it said: \(outcome.errors)")
-    #expect(Date().timeIntervalSince(began) < 60)
+    // Far beyond six seconds, since a busy machine may stretch each run.
+    #expect(Date().timeIntervalSince(began) < 600)
     let recommended = try #require(outcome.report["recommended"] as? [String: Any])
     let own = try Self.runs(outcome.report).filter { run in
       let setting = run["setting"] as? [String: Any]
