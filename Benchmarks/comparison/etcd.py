@@ -32,6 +32,7 @@ class Etcd:
 
     def __init__(self):
         self.folder = BUILD / "etcd"
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.programs = {name: self.find(name) for name in ("etcd", "etcdctl")}
         self.version = first_line([self.programs["etcd"], "--version"]).removeprefix("etcd Version: ")
 
@@ -47,7 +48,6 @@ class Etcd:
 
     def unpack(self):
         say("unpacking Debian's etcd into .build/etcd")
-        self.folder.mkdir(parents=True, exist_ok=True)
         download = ["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", "etcd-server", "etcd-client"]
         if not shutil.which("apt-get") or subprocess.run(download, cwd=self.folder).returncode != 0:
             raise Unavailable("etcd's packages cannot be downloaded; type: sudo apt-get install etcd-server etcd-client")
@@ -63,7 +63,7 @@ class Etcd:
         say(f"loading etcd with {KEYS} keys")
         fresh = self.folder / "loading"
         shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(parents=True)
+        fresh.mkdir()
         with self.serving(fresh, os.environ, None) as address:
             load(address)
         fresh.rename(place)
