@@ -7,7 +7,7 @@ import Tricolor
 @Suite("Tasks")
 struct ConcurrencyTests {
   @Test(
-    "Ten thousand tasks that each enter the heap cost less than 24 MiB together, cycles run beside them, and all end",
+    "Ten thousand tasks that each enter the heap cost less than 4 KiB each, cycles run beside them, and all end",
     .timeLimit(.minutes(15)))
   func tenThousand() async {
     await #expect(processExitsWith: .success) {
@@ -39,7 +39,8 @@ struct ConcurrencyTests {
       }
       precondition(right)
       precondition(heap.statistics.attachedMutators <= 64, "\(heap.statistics.attachedMutators) mutators")
-      precondition(peak - before < 24 << 20, "\((peak - before) >> 10) KiB for ten thousand tasks")
+      // A task alone is 1.7 KiB, and 2.7 in an optimised build, where all of them wait at once. One that attached for good would be 32 more.
+      precondition(peak - before < 40 << 20, "\((peak - before) >> 10) KiB for ten thousand tasks")
     }
   }
 
