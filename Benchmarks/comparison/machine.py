@@ -12,7 +12,7 @@ from .building import ROOT, first_line
 
 # Names, or their beginnings, of what the programs or their runtimes read.
 SETTINGS = re.compile(
-    "GOGC|GOMEMLIMIT|GOMAXPROCS|GODEBUG|TRICOLOR_|MALLOC_|GLIBC_TUNABLES|MIMALLOC_|GC_|JAVA_TOOL_OPTIONS|JDK_")
+    "GOGC|GOMEMLIMIT|GOMAXPROCS|GODEBUG|TRICOLOR_(?!GO$)|MALLOC_|GLIBC_TUNABLES|MIMALLOC_|GC_|JAVA_TOOL_OPTIONS|JDK_")
 
 
 def field(path, name):
