@@ -7,11 +7,19 @@ import Testing
 struct OverdraftTests {
   private static let step = 1 << 20
 
+  /// A full cycle that leaves `room`, when the heap need not wait.
+  private func fail(
+    _ overdraft: borrowing Overdraft, at now: UInt64, room: Int, step: Int = OverdraftTests.step, mostBytes: Int = .max
+  ) {
+    _ = overdraft.noteFailure(now: now)
+    overdraft.renew(room: room, step: step, mostBytes: mostBytes)
+  }
+
   @Test("is nothing while full cycles leave room, and what is missing from a step when one has not")
   func begins() {
     let overdraft = Overdraft()
     let before = overdraft.take(1)
-    overdraft.renew(room: OverdraftTests.step / 4, step: OverdraftTests.step, mostBytes: .max)
+    fail(overdraft, at: 0, room: OverdraftTests.step / 4)
     let granted = overdraft.left.load(ordering: .relaxed)
     overdraft.end()
     let after = overdraft.take(1)
@@ -25,7 +33,7 @@ struct OverdraftTests {
     var grants: [Int] = []
     for cycle in 0..<5 {
       if cycle == 4 { overdraft.end() }
-      overdraft.renew(room: -5 * OverdraftTests.step, step: OverdraftTests.step, mostBytes: .max)
+      fail(overdraft, at: UInt64(cycle), room: -5 * OverdraftTests.step)
       grants.append(overdraft.left.load(ordering: .relaxed) / OverdraftTests.step)
     }
     #expect(grants == [1, 2, 4, 4, 1])
@@ -34,15 +42,47 @@ struct OverdraftTests {
   @Test("is never more than may be granted, nor less than nothing", arguments: [(1000, 1000), (-1000, 0)])
   func isBounded(most: Int, granted: Int) {
     let overdraft = Overdraft()
-    overdraft.renew(room: 0, step: OverdraftTests.step, mostBytes: most)
+    fail(overdraft, at: 0, room: 0, mostBytes: most)
     let left = overdraft.left.load(ordering: .relaxed)
     #expect(left == granted)
+  }
+
+  @Test("is due once cycles have failed for as long as the patience, and not by time in which there was room")
+  func isDue() {
+    let overdraft = Overdraft()
+    let step = Overdraft.patience / 10
+    let isDue = (20...31).map { overdraft.noteFailure(now: UInt64($0 * step)) }
+    #expect(isDue == Array(repeating: false, count: 10) + [true, true])
+    let another = Overdraft()
+    let first = another.noteFailure(now: 0)
+    another.end()
+    let second = another.noteFailure(now: UInt64(100 * step))
+    #expect(!first && !second)
+  }
+
+  @Test("becomes due by no single interval, however long it was")
+  func isNotDueByOneInterval() {
+    let overdraft = Overdraft()
+    let isDue = (0...4).map { overdraft.noteFailure(now: UInt64($0 * 100 * Overdraft.patience)) }
+    #expect(isDue == [false, false, false, false, true])
+  }
+
+  @Test("stays due after some cycles that left room, and waits again after as many as the shortage was long")
+  func isForgotten() {
+    let overdraft = Overdraft()
+    for cycle in 0...20 { _ = overdraft.noteFailure(now: UInt64(cycle * Overdraft.longestInterval)) }
+    let cycles = Overdraft.patience / Overdraft.relief
+    for _ in 0..<cycles { overdraft.end() }
+    let stillDue = overdraft.noteFailure(now: 0)
+    overdraft.end()
+    let later = overdraft.noteFailure(now: 0)
+    #expect(stillDue && !later)
   }
 
   @Test("is taken in parts, and half of it used is told")
   func isTaken() {
     let overdraft = Overdraft()
-    overdraft.renew(room: 0, step: 100, mostBytes: .max)
+    fail(overdraft, at: 0, room: 0, step: 100)
     let taken = [50, 20, 31, 30, 1].map { (overdraft.take($0), overdraft.isHalfUsed) }
     #expect(taken.map(\.0) == [true, true, false, true, false])
     #expect(taken.map(\.1) == [false, true, true, true, true])

@@ -28,7 +28,7 @@ extension HeapCore {
   ) throws(OutOfMemory) -> FreshMemory {
     if let run = try take(blocks, pool, onlyHeld: true) { return .run(run.first, isZero: false) }
     let bytes = blocks * Geometry.blockBytes
-    if bytes > roomUnderLimit && !overdraw(bytes) {
+    if !mayGrow(by: bytes) {
       if let run = try takeElsewhere(blocks, pool, onlyHeld: true) { return .run(run.first, isZero: false) }
       let began = Clock.monotonic()
       defer { state.pointee.statistics.noteStall(of: mutator.state.pointee.threadID, since: began) }
@@ -54,7 +54,7 @@ extension HeapCore {
   /// Whether a block with free cells may be allocated from at once: pages of it that went back to the system count as fresh memory.
   func mayFill(_ block: Int) -> Bool {
     let bytes = vacantBytes(of: block)
-    return bytes == 0 || bytes <= roomUnderLimit || overdraw(bytes)
+    return bytes == 0 || mayGrow(by: bytes)
   }
 
   /// Puts back a block that may not be filled, since a cycle must find it on its lane's list, and waits and collects as for fresh memory.
@@ -114,7 +114,7 @@ extension HeapCore {
       if let block = orElse() { return block }
       sampleMemory()
       if state.pointee.blocks.heldBlocks.load(ordering: .relaxed) > 0 { releaseHeld(bytes) }
-      if bytes <= roomUnderLimit || overdraw(bytes) { return nil }
+      if mayGrow(by: bytes) { return nil }
     }
     if getBackFromOthers(bytes) { return nil }
     try refuseAtHardLimit(bytes)
@@ -134,10 +134,13 @@ extension HeapCore {
       ThreadRecords.whileParked { _ = state.pointee.cycleEnded.wait(past: seen, timeoutNanoseconds: 10_000_000) }
       if let block = orElse() { return block }
       sampleMemory()
-      if bytes <= roomUnderLimit || overdraw(bytes) { return nil }
+      if mayGrow(by: bytes) { return nil }
     }
     return nil
   }
+
+  /// Whether `bytes` fit under the limit, or are granted beyond it; what is granted is used up by asking.
+  private func mayGrow(by bytes: Int) -> Bool { bytes <= roomUnderLimit || overdraw(bytes) }
 
   /// Takes `bytes` from what the heap may go past its limit by. Asks for the next cycle in time, so that few have to wait for it.
   private func overdraw(_ bytes: Int) -> Bool {

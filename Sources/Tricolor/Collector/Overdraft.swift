@@ -1,7 +1,10 @@
 // How far a heap may go past a soft limit that collection cannot keep, because too much lives or lies in holes that nothing fits.
 //
-// Each full cycle that leaves less room than a 128th of the blocks grants so much until the next one, and two and four times that when
-// cycles fail one after the other. Grants are used at full speed; who finds them used up waits for the next cycle (MemoryGate.swift).
+// A burst that lives for a moment fits once those who allocate wait: what they made gets used up and dies meanwhile. So at first nobody goes past the
+// limit by more than the block that two cycles could not find. Where cycles have left too little room for two seconds in all, or what lives
+// alone is more than the limit, waiting does not help. Then each full cycle that leaves less than a 128th of the blocks grants so much until the next
+// one, and two and four times that when cycles fail one after the other. Grants are used at full speed; who finds them used up waits for the
+// next cycle (MemoryGate.swift).
 // In a control group the heap keeps to a line below the group's limit, where the kernel kills, and that comes closer with time only. Where there
 // is none, or one with a much higher limit, it is granted less the further it has gone. So a program that needs room for what dies soon runs on,
 // and one whose live memory grows is slowed down (docs/decisions.md, "What a full cycle grants beyond the limit").
@@ -23,7 +26,8 @@ extension HeapCore {
     let room = roomAfterSweep
     let step = max(Overdraft.leastBytes, usedBytes / 128)
     if room >= step { return state.pointee.overdraft.end() }
-    state.pointee.overdraft.renew(room: room, step: step, mostBytes: othersOwe ? 0 : mostOverdraft(step: step))
+    let isDue = state.pointee.overdraft.noteFailure(now: Clock.monotonic()) || isBelowLive
+    state.pointee.overdraft.renew(room: room, step: step, mostBytes: !othersOwe && isDue ? mostOverdraft(step: step) : 0)
   }
 
   /// What may be granted of a step: a quarter of what is left to an 18th above the limit. Further up the program goes on, slowly, by an eighth
@@ -61,21 +65,40 @@ struct Overdraft: ~Copyable {
   let left = Atomic<Int>(0)
   /// What the last full cycle granted.
   private let granted = Atomic<Int>(0)
-  /// How often in a row full cycles have left too little room, up to `mostFailures`. The collector thread's.
+  /// How often in a row full cycles have left too little room, up to `mostFailures + 1`. This and the next two are the collector thread's.
   private let failures = Atomic<Int>(0)
+  /// When the last of them did.
+  private let failed = Atomic<UInt64>(0)
+  /// For how long cycles have left too little, in nanoseconds, less `relief` for each that has left enough. Up to twice the patience, so that
+  /// some good cycles among many bad ones do not begin the waiting anew.
+  private let shortage = Atomic<Int>(0)
   private static let mostFailures = 2
   static let leastBytes = 4 * Geometry.blockBytes
+  /// The shortage from which on cycles grant something; what one interval adds at most; and what a good cycle takes off. Nanoseconds.
+  static let patience = 2_000_000_000
+  static let longestInterval = patience / 4
+  static let relief = patience / 100
 
-  /// A full cycle has left `room`, which is less than `step`. No more than `mostBytes` may be granted.
-  func renew(room: Int, step: Int, mostBytes: Int) {
+  /// A full cycle that ended `now` has left too little room; whether cycles have for so long that the heap need not wait any more.
+  func noteFailure(now: UInt64) -> Bool {
     let before = failures.load(ordering: .relaxed)
-    failures.store(min(before + 1, Overdraft.mostFailures), ordering: .relaxed)
-    grant(max(0, min(step << before - max(0, room), mostBytes)))
+    let interval = before == 0 ? 0 : min(Int(now - failed.load(ordering: .relaxed)), Overdraft.longestInterval)
+    let short = min(shortage.load(ordering: .relaxed) + interval, 2 * Overdraft.patience)
+    failures.store(min(before + 1, Overdraft.mostFailures + 1), ordering: .relaxed)
+    failed.store(now, ordering: .relaxed)
+    shortage.store(short, ordering: .relaxed)
+    return short >= Overdraft.patience
+  }
+
+  /// That cycle has left `room`, which is less than `step`. No more than `mostBytes` may be granted.
+  func renew(room: Int, step: Int, mostBytes: Int) {
+    grant(max(0, min(step << (failures.load(ordering: .relaxed) - 1) - max(0, room), mostBytes)))
   }
 
   /// A full cycle has left room enough.
   func end() {
     failures.store(0, ordering: .relaxed)
+    shortage.store(max(0, shortage.load(ordering: .relaxed) - Overdraft.relief), ordering: .relaxed)
     grant(0)
   }
 
