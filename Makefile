@@ -68,8 +68,8 @@ test-dashboard: build
 	python3 Tests/Dashboard/report.py $(TRICOLOR) || [ $$? -eq 77 ]
 
 tuning-tables: build
-	@echo "==> settings, the curve, overshoot, the smallest group, the heap's own choice of GOGC"
-	for table in settings curve overshoot smallest; do python3 Scripts/limits.py $$table || exit; done
+	@echo "==> settings, the curve, overshoot, the smallest group, CPU quotas, unlike heaps, the heap's own choice of GOGC"
+	for table in settings curve overshoot smallest quota heaps; do python3 Scripts/limits.py $$table || exit; done
 	for load in rates phases; do python3 Scripts/growth.py $$load || exit; done
 
 soak: set-up

@@ -5,6 +5,8 @@
   limits.py curve       its throughput, CPU of the collector and stalls against limit over live memory, 1.05 to 4
   limits.py settings    the store, with as many keys as its control group is large, in 256 MiB to 4 GiB: without a limit, with one alone, with
                         both, and with what `tricolor tune` answers
+  limits.py quota       the store in 160 MiB with CPU quotas of a half, one and one and a half processors, and without (version 1 of control groups)
+  limits.py heaps       two unlike heaps under one limit: what their collectors take as it is divided, against fixed parts
   limits.py overshoot   by how much resident memory goes over the limit: 20 runs of the store at odd sizes, its limit a share of its group's and
                         given in bytes, and 20 of a program whose
                         allocation rate changes tenfold while malloc takes a quarter of the limit, slowly and at once
@@ -14,6 +16,7 @@ result, 2 for wrong options.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -37,11 +40,11 @@ def build():
         subprocess.run(["swift", "build", "-c", "release", "--product", product], cwd=ROOT, check=True, stdout=sys.stderr)
 
 
-def store(*options, **settings):
-    """A run of the store: its report. Killed by the kernel (exit 3) and ended by its policy (75) are results."""
+def store(*options, before=None, **settings):
+    """A run of the store: its report. Killed by the kernel (exit 3) and ended by its policy (75) are results. `before` is called in its process."""
     command = [RELEASE / "tricolor", "run", "etcd", "--quiet", "--json", "-", *options]
     print("limits:", *command[1:], file=sys.stderr)
-    run = subprocess.run(command, env=environment(**settings), stdout=subprocess.PIPE, text=True)
+    run = subprocess.run(command, env=environment(**settings), stdout=subprocess.PIPE, text=True, preexec_fn=before)
     if run.returncode not in (0, 3, 75):
         sys.exit(70)
     return json.loads(run.stdout)
@@ -131,6 +134,57 @@ def settings(options):
             print(f"| {size} MiB | {keys} | {name}: `{text}` | {len(living)} | {shown} |", flush=True)
 
 
+@contextlib.contextmanager
+def cpu_group(processors):
+    """A control group with a quota of so many processors, None for no quota: its folder."""
+    group = pathlib.Path("/sys/fs/cgroup/cpu") / f"tricolor-quota-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / "cpu.cfs_quota_us").write_text("-1" if processors is None else str(int(100_000 * processors)))
+    except OSError as error:
+        print(f"limits: no CPU quota can be set here, which needs version 1 of control groups and the right to make one: {error}", file=sys.stderr)
+        sys.exit(70)
+    try:
+        yield group
+    finally:
+        group.rmdir()
+
+
+def quota(options):
+    """A quota is for each tenth of a second: who has used it up stands still until the next."""
+    print("| processors | operations/s | collector CPU | stall p99.9 ms | longest | operation p99 ms | periods throttled |")
+    print("|---|---|---|---|---|---|---|")
+    for processors in (0.5, 1, 1.5, None):
+        runs = []
+        for seed in SEEDS:
+            with cpu_group(processors) as group:
+                report = store(
+                    "--cgroup", "160MiB", "--duration", options.duration, "--seed", str(seed), before=lambda: (group / "cgroup.procs").write_text("0"))
+                counted = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
+            runs.append((report, int(counted["nr_throttled"]), int(counted["nr_periods"])))
+        report, throttled, periods = sorted(runs, key=lambda run: run[0]["operationsPerSecond"])[1]
+        verified = "" if all(run[0]["verified"] for run in runs) else " (not verified)"
+        print(f"| {processors or 'no quota'}{verified} | {figures(report)} | {throttled} of {periods} |", flush=True)
+
+
+def heaps(options):
+    """One heap of 160 MiB that allocates 20 MiB/s beside one of 4 MiB that allocates 150 MiB/s."""
+    divisions = {
+        "shared by the rule": "unlikeShared", "equal parts of the limit": "unlikeEqualParts", "equal parts of the room": "unlikeEqualRoom"}
+    runs = {name: [] for name in divisions}
+    for _ in range(3):
+        for name, scenario in divisions.items():
+            runs[name].append(program(scenario, 400 * MEBIBYTE))
+    print("| division | CPU of both collectors, ms: median | all three | cycles of each (median run) |")
+    print("|---|---|---|---|")
+    for name, found in runs.items():
+        found.sort(key=lambda run: run["heap0.collectorMicroseconds"] + run["heap1.collectorMicroseconds"])
+        costs = [(run["heap0.collectorMicroseconds"] + run["heap1.collectorMicroseconds"]) / 1000 for run in found]
+        middle = found[1]
+        print(
+            f"| {name} | {costs[1]:.0f} | {', '.join(f'{cost:.0f}' for cost in costs)} | {middle['heap0.cycles']} and {middle['heap1.cycles']} |", flush=True)
+
+
 def overshoot(options):
     rows = []
 
@@ -159,9 +213,13 @@ def overshoot(options):
             f"{', '.join(f'{over:.2f}' for over in overs if over > 0) or 'none'} |")
 
 
+TABLES = {
+    "smallest": smallest, "curve": curve, "settings": settings, "quota": quota, "heaps": heaps, "overshoot": overshoot}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("smallest", "curve", "settings", "overshoot"))
+    parser.add_argument("what", choices=tuple(TABLES))
     parser.add_argument("--duration", default="8s", help="of a run of the store")
     parser.add_argument("--start", type=int, default=120, help="smallest: the first control group, in MiB")
     parser.add_argument("--step", type=int, default=5, help="smallest: how much smaller each next one is, in MiB")
@@ -170,7 +228,7 @@ def main():
     parser.add_argument("--runs", type=int, default=20, help="overshoot: runs of each program")
     options = parser.parse_args()
     build()
-    {"smallest": smallest, "curve": curve, "settings": settings, "overshoot": overshoot}[options.what](options)
+    TABLES[options.what](options)
 
 
 if __name__ == "__main__":

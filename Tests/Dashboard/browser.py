@@ -103,7 +103,7 @@ class Browser:
         data = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"]
         path.write_bytes(base64.b64decode(data))
 
-    def complaints(self, own="http://127.0.0.1:"):
+    def complaints(self, own):
         """Errors of the pages' scripts, and requests to anybody else than addresses that begin with `own`."""
         found = []
         for event in self.events:
@@ -209,29 +209,44 @@ def check_killed(browser, program, pictures, checks):
     browser.picture(pictures / "killed.png")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("program", help="the tricolor command")
-    parser.add_argument("--pictures", type=pathlib.Path, help="a folder for the pictures (a new temporary one)")
-    options = parser.parse_args()
+def run_in_browser(what, options, check, own):
+    """Calls `check` with a browser, a folder for pictures and `Checks`; the exit code. No page may complain, or ask other addresses than `own` of
+    that folder says."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
-        print("SKIPPED: the dashboard in a browser: there is no Chromium here (apt-get install chromium)", file=sys.stderr)
+        print(f"SKIPPED: {what} in a browser: there is no Chromium here (apt-get install chromium)", file=sys.stderr)
         return 77
-    pictures = options.pictures or pathlib.Path(tempfile.mkdtemp(prefix="tricolor-dashboard-"))
+    pictures = options.pictures or pathlib.Path(tempfile.mkdtemp(prefix="tricolor-pictures-"))
     pictures.mkdir(parents=True, exist_ok=True)
     checks = Checks()
     with tempfile.TemporaryDirectory(prefix="tricolor-browser-", ignore_cleanup_errors=True) as profile:
         browser = Browser(chromium, profile)
         try:
-            check_store(browser, options.program, pictures, checks)
-            check_killed(browser, options.program, pictures, checks)
-            complaints = browser.complaints()
+            check(browser, pictures, checks)
+            complaints = browser.complaints(own(pictures))
             checks.hold("no script failed, and nobody else was asked for anything", not complaints, "; ".join(complaints))
         finally:
             browser.end()
     print(f"pictures: {pictures}")
     return 1 if checks.failures else 0
+
+
+def parser(documentation):
+    """The options that all checks in a browser have."""
+    made = argparse.ArgumentParser(description=documentation.split("\n")[0])
+    made.add_argument("program", help="the tricolor command")
+    made.add_argument("--pictures", type=pathlib.Path, help="a folder for the pictures (a new temporary one)")
+    return made
+
+
+def main():
+    options = parser(__doc__).parse_args()
+
+    def check(browser, pictures, checks):
+        check_store(browser, options.program, pictures, checks)
+        check_killed(browser, options.program, pictures, checks)
+
+    return run_in_browser("the dashboard", options, check, lambda pictures: "http://127.0.0.1:")
 
 
 if __name__ == "__main__":

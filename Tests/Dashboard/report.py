@@ -9,16 +9,12 @@ window. Pictures of them, light and dark, wide, narrow and without colour, are l
 Exit codes: 0 all held, 1 something did not, 77 there is no Chromium here (apt-get install chromium).
 """
 
-import argparse
 import os
-import pathlib
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
-from browser import DRAWN, Browser, Checks
+from browser import DRAWN, parser, run_in_browser
 
 LOOKS = (
     ("wide-light", 1400, "light", "none"), ("wide-dark", 1400, "dark", "none"), ("narrow-light", 420, "light", "none"),
@@ -91,28 +87,14 @@ def check(browser, program, folder, pages, checks, seconds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("program", help="the tricolor command")
-    parser.add_argument("--pictures", type=pathlib.Path, help="a folder for the pictures (a new temporary one)")
-    parser.add_argument("--seconds", type=int, default=8, help="how long the store runs (8)")
-    options = parser.parse_args()
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        print("SKIPPED: reports in a browser: there is no Chromium here (apt-get install chromium)", file=sys.stderr)
-        return 77
-    pictures = options.pictures or pathlib.Path(tempfile.mkdtemp(prefix="tricolor-report-"))
-    pictures.mkdir(parents=True, exist_ok=True)
-    checks = Checks()
-    with tempfile.TemporaryDirectory(prefix="tricolor-browser-", ignore_cleanup_errors=True) as profile:
-        browser = Browser(chromium, profile)
-        try:
-            check(browser, options.program, pictures, Pages(browser, pictures, checks), checks, options.seconds)
-            complaints = browser.complaints(pictures.as_uri())
-            checks.hold("no script failed, and nobody was asked for anything", not complaints, "; ".join(complaints))
-        finally:
-            browser.end()
-    print(f"pictures: {pictures}")
-    return 1 if checks.failures else 0
+    options = parser(__doc__)
+    options.add_argument("--seconds", type=int, default=8, help="how long the store runs (8)")
+    options = options.parse_args()
+
+    def check_all(browser, pictures, checks):
+        check(browser, options.program, pictures, Pages(browser, pictures, checks), checks, options.seconds)
+
+    return run_in_browser("reports", options, check_all, lambda pictures: pictures.as_uri())
 
 
 if __name__ == "__main__":

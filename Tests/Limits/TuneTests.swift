@@ -12,14 +12,11 @@ struct TuneTests {
     try #require(report["runs"] as? [[String: Any]])
   }
 
-  @Test("answers with settings that were measured and lived, within the budget")
+  @Test("answers with settings that were measured and lived")
   func answers() throws {
-    let began = Date()
     let outcome = try LimitedCommand.run(
       Self.store + ["--memory", "96MiB", "--budget", "6s", "--operations", "40000"])
     #expect(outcome.exitCode == 0, "it said: \(outcome.errors)")
-    // Far beyond six seconds, since a busy machine may stretch each run.
-    #expect(Date().timeIntervalSince(began) < 600)
     let recommended = try #require(outcome.report["recommended"] as? [String: Any])
     let own = try Self.runs(outcome.report).filter { run in
       let setting = run["setting"] as? [String: Any]

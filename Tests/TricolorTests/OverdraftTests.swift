@@ -21,7 +21,7 @@ struct OverdraftTests {
     let before = overdraft.take(1)
     fail(overdraft, at: 0, room: OverdraftTests.step / 4)
     let granted = overdraft.left.load(ordering: .relaxed)
-    overdraft.end()
+    overdraft.end(now: 1)
     let after = overdraft.take(1)
     #expect(!before && !after)
     #expect(granted == OverdraftTests.step / 4 * 3)
@@ -32,7 +32,7 @@ struct OverdraftTests {
     let overdraft = Overdraft()
     var grants: [Int] = []
     for cycle in 0..<5 {
-      if cycle == 4 { overdraft.end() }
+      if cycle == 4 { overdraft.end(now: 4) }
       fail(overdraft, at: UInt64(cycle), room: -5 * OverdraftTests.step)
       grants.append(overdraft.left.load(ordering: .relaxed) / OverdraftTests.step)
     }
@@ -47,17 +47,18 @@ struct OverdraftTests {
     #expect(left == granted)
   }
 
-  @Test("is due once cycles have failed for as long as the patience, and not by time in which there was room")
+  @Test("is due once cycles have failed for as long as the patience, and not by time in which nothing was asked for")
   func isDue() {
     let overdraft = Overdraft()
     let step = Overdraft.patience / 10
     let isDue = (20...31).map { overdraft.noteFailure(now: UInt64($0 * step)) }
     #expect(isDue == Array(repeating: false, count: 10) + [true, true])
     let another = Overdraft()
-    let first = another.noteFailure(now: 0)
-    another.end()
-    let second = another.noteFailure(now: UInt64(100 * step))
-    #expect(!first && !second)
+    let isDueRarely = (0..<99).map {
+      another.end(now: UInt64(2 * $0 * step))
+      return another.noteFailure(now: UInt64((2 * $0 + 1) * step))
+    }
+    #expect(!isDueRarely.contains(true))
   }
 
   @Test("becomes due by no single interval, however long it was")
@@ -67,15 +68,33 @@ struct OverdraftTests {
     #expect(isDue == [false, false, false, false, true])
   }
 
+  @Test("is due at last where two of three cycles fail, and not where one of three does", arguments: [true, false])
+  func mostCyclesFail(fails: Bool) {
+    let overdraft = Overdraft()
+    let step = Overdraft.shortInterval
+    let isDue = (1...1000).map { cycle in
+      if (cycle % 3 == 0) == fails {
+        overdraft.end(now: UInt64(cycle * step))
+        return false
+      }
+      return overdraft.noteFailure(now: UInt64(cycle * step))
+    }
+    #expect(isDue.contains(true) == fails)
+  }
+
   @Test("stays due after some cycles that left room, and waits again after as many as the shortage was long")
   func isForgotten() {
     let overdraft = Overdraft()
-    for cycle in 0...20 { _ = overdraft.noteFailure(now: UInt64(cycle * Overdraft.longestInterval)) }
-    let cycles = Overdraft.patience / Overdraft.relief
-    for _ in 0..<cycles { overdraft.end() }
-    let stillDue = overdraft.noteFailure(now: 0)
-    overdraft.end()
-    let later = overdraft.noteFailure(now: 0)
+    var now: UInt64 = 0
+    func wait() -> UInt64 {
+      now += UInt64(2 * Overdraft.shortInterval)
+      return now
+    }
+    for _ in 0...200 { _ = overdraft.noteFailure(now: wait()) }
+    for _ in 0..<Overdraft.patience / Overdraft.shortInterval { overdraft.end(now: wait()) }
+    let stillDue = overdraft.noteFailure(now: wait())
+    for _ in 0..<3 { overdraft.end(now: wait()) }
+    let later = overdraft.noteFailure(now: wait())
     #expect(stillDue && !later)
   }
 

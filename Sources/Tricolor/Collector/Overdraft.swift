@@ -1,7 +1,7 @@
 // How far a heap may go past a soft limit that collection cannot keep, because too much lives or lies in holes that nothing fits.
 //
 // A burst that lives for a moment fits once those who allocate wait: what they made gets used up and dies meanwhile. So at first nobody goes past the
-// limit by more than the block that two cycles could not find. Where cycles have left too little room for two seconds in all, or what lives
+// limit by more than the block that two cycles could not find. Where cycles have left too little room for a second in all, or what lives
 // alone is more than the limit, waiting does not help. Then each full cycle that leaves less than a 128th of the blocks grants so much until the next
 // one, and two and four times that when cycles fail one after the other. Grants are used at full speed; who finds them used up waits for the
 // next cycle (MemoryGate.swift).
@@ -25,8 +25,9 @@ extension HeapCore {
     if limitInForce == Int.max { return }
     let room = roomAfterSweep
     let step = max(Overdraft.leastBytes, usedBytes / 128)
-    if room >= step { return state.pointee.overdraft.end() }
-    let isDue = state.pointee.overdraft.noteFailure(now: Clock.monotonic()) || isBelowLive
+    let now = Clock.monotonic()
+    if room >= step { return state.pointee.overdraft.end(now: now) }
+    let isDue = state.pointee.overdraft.noteFailure(now: now) || isBelowLive
     state.pointee.overdraft.renew(room: room, step: step, mostBytes: !othersOwe && isDue ? mostOverdraft(step: step) : 0)
   }
 
@@ -67,27 +68,34 @@ struct Overdraft: ~Copyable {
   private let granted = Atomic<Int>(0)
   /// How often in a row full cycles have left too little room, up to `mostFailures + 1`. This and the next two are the collector thread's.
   private let failures = Atomic<Int>(0)
-  /// When the last of them did.
-  private let failed = Atomic<UInt64>(0)
-  /// For how long cycles have left too little, in nanoseconds, less `relief` for each that has left enough. Up to twice the patience, so that
-  /// some good cycles among many bad ones do not begin the waiting anew.
+  /// When the last full cycle ended.
+  private let renewed = Atomic<UInt64>(0)
+  /// For how long cycles have left too little, in nanoseconds, less half of the time in which they have left enough. Up to twice the patience, so
+  /// that some good cycles among many bad ones do not begin the waiting anew.
   private let shortage = Atomic<Int>(0)
   private static let mostFailures = 2
   static let leastBytes = 4 * Geometry.blockBytes
-  /// The shortage from which on cycles grant something; what one interval adds at most; and what a good cycle takes off. Nanoseconds.
-  static let patience = 2_000_000_000
+  /// The shortage from which on cycles grant something, and what one cycle adds at most. Nanoseconds.
+  static let patience = 1_000_000_000
   static let longestInterval = patience / 4
-  static let relief = patience / 100
+  /// What one cycle adds, or takes off, at most unless it and the one before have left too little: the time between them may have been quiet.
+  static let shortInterval = patience / 100
 
   /// A full cycle that ended `now` has left too little room; whether cycles have for so long that the heap need not wait any more.
   func noteFailure(now: UInt64) -> Bool {
     let before = failures.load(ordering: .relaxed)
-    let interval = before == 0 ? 0 : min(Int(now - failed.load(ordering: .relaxed)), Overdraft.longestInterval)
-    let short = min(shortage.load(ordering: .relaxed) + interval, 2 * Overdraft.patience)
+    let short = min(
+      shortage.load(ordering: .relaxed)
+        + interval(to: now, most: before == 0 ? Overdraft.shortInterval : Overdraft.longestInterval),
+      2 * Overdraft.patience)
     failures.store(min(before + 1, Overdraft.mostFailures + 1), ordering: .relaxed)
-    failed.store(now, ordering: .relaxed)
     shortage.store(short, ordering: .relaxed)
     return short >= Overdraft.patience
+  }
+
+  /// The time since the full cycle before; `most` where it was longer.
+  private func interval(to now: UInt64, most: Int) -> Int {
+    Int(min(now - renewed.exchange(now, ordering: .relaxed), UInt64(most)))
   }
 
   /// That cycle has left `room`, which is less than `step`. No more than `mostBytes` may be granted.
@@ -95,10 +103,11 @@ struct Overdraft: ~Copyable {
     grant(max(0, min(step << (failures.load(ordering: .relaxed) - 1) - max(0, room), mostBytes)))
   }
 
-  /// A full cycle has left room enough.
-  func end() {
+  /// A full cycle that ended `now` has left room enough.
+  func end(now: UInt64) {
     failures.store(0, ordering: .relaxed)
-    shortage.store(max(0, shortage.load(ordering: .relaxed) - Overdraft.relief), ordering: .relaxed)
+    let relief = interval(to: now, most: 2 * Overdraft.shortInterval) / 2
+    shortage.store(max(0, shortage.load(ordering: .relaxed) - relief), ordering: .relaxed)
     grant(0)
   }
 

@@ -40,14 +40,14 @@ extension MutatorCore {
     while true {
       let isTight = heap.isTight(blocks: laneClass.blocksPerRun)
       let mostSwept = isTight ? Int.max : MutatorCore.mostSwept
-      if let block = heap.takePartialBlock(lane, pool: pool, for: self, mostSwept: mostSwept) {
+      if let block = heap.takePartialBlock(lane, pool: pool, for: self, mostSwept: mostSwept)
+        ?? (isTight ? heap.takePartialElsewhere(lane, pool: pool, for: self) : nil)
+      {
         if !hasWaited && !heap.mayFill(block) {
           try heap.waitToFill(block, lane: lane, for: self)
           hasWaited = true
           continue
         }
-        adopt(block, slot, laneClass)
-      } else if isTight, let block = heap.takePartialElsewhere(lane, pool: pool, for: self) {
         adopt(block, slot, laneClass)
       } else if heap.isTight(blocks: laneClass.blocksPerRun), let cell = borrowCell(laneClass) {
         return cell
