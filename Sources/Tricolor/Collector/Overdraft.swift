@@ -1,7 +1,7 @@
 // How far a heap may go past a soft limit that collection cannot keep, because too much lives or lies in holes that nothing fits.
 //
 // A burst that lives for a moment fits once those who allocate wait: what they made gets used up and dies meanwhile. So at first nobody goes past the
-// limit by more than the block that two cycles could not find. Where cycles have left too little room for a second in all, or what lives
+// limit by more than the block that two cycles could not find. Where cycles have left too little room for one and a half seconds in all, or what lives
 // alone is more than the limit, waiting does not help. Then each full cycle that leaves less than a 128th of the blocks grants so much until the next
 // one, and two and four times that when cycles fail one after the other. Grants are used at full speed; who finds them used up waits for the
 // next cycle (MemoryGate.swift).
@@ -76,7 +76,7 @@ struct Overdraft: ~Copyable {
   private static let mostFailures = 2
   static let leastBytes = 4 * Geometry.blockBytes
   /// The shortage from which on cycles grant something, and what one cycle adds at most. Nanoseconds.
-  static let patience = 1_000_000_000
+  static let patience = 1_500_000_000
   static let longestInterval = patience / 4
   /// What one cycle adds, or takes off, at most unless it and the one before have left too little: the time between them may have been quiet.
   static let shortInterval = patience / 100
