@@ -28,7 +28,8 @@ extension HeapCore {
     let now = Clock.monotonic()
     if room >= step { return state.pointee.overdraft.end(now: now) }
     let isDue = state.pointee.overdraft.noteFailure(now: now) || isBelowLive
-    state.pointee.overdraft.renew(room: room, step: step, mostBytes: !othersOwe && isDue ? mostOverdraft(step: step) : 0)
+    state.pointee.overdraft.renew(
+      room: room, step: step, mostBytes: !othersOwe && isDue ? mostOverdraft(step: step) : 0)
   }
 
   /// What may be granted of a step: a quarter of what is left to an 18th above the limit. Further up the program goes on, slowly, by an eighth
